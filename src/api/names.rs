@@ -1,0 +1,78 @@
+//! Every label, annotation, condition type, reason and event that is stored or sent. A name that is not here is not ours.
+
+/// API group of [`crate::api::dispatch`]: the upstream dispatcher's own.
+pub const DISPATCH_GROUP: &str = "dispatcher.ivan.vc";
+/// Field manager of every server-side apply.
+pub const FIELD_MANAGER: &str = "stationmaster";
+/// Category of all our kinds: `kubectl get stationmaster`.
+pub const CATEGORY: &str = "stationmaster";
+
+/// Labels that upstream puts on the Job of an execution.
+pub mod label {
+    /// UID of the execution that controls the Job.
+    pub const CONTROLLER_UID: &str = "controller-uid";
+    /// Name of the execution that controls the Job.
+    pub const JOB_EXECUTION_NAME: &str = "job-execution-name";
+}
+
+/// Annotations that we write.
+pub mod annotation {
+    /// User name of the admission request that created an execution.
+    pub const CREATED_BY: &str = "dispatch.stationmaster.dev/created-by";
+    /// Random text drawn for one call of the execute endpoint: a repeated create recognises its own object by it.
+    pub const NONCE: &str = "dispatch.stationmaster.dev/nonce";
+    /// What v1alpha1 cannot say of a v1beta1 object, kept for the way back.
+    pub const CONVERSION: &str = "dispatch.stationmaster.dev/v1beta1";
+}
+
+/// Condition types of a JobExecution: upstream's.
+pub mod condition_type {
+    /// The Job is not created yet, or has not started.
+    pub const WAITING: &str = "Waiting";
+    /// The Job has an active pod.
+    pub const RUNNING: &str = "Running";
+    /// The Job has ended well (True) or not (False).
+    pub const SUCCEEDED: &str = "Succeeded";
+}
+
+/// Condition reasons of a JobExecution.
+pub mod reason {
+    /// Seen for the first time; nothing decided yet.
+    pub const RECONCILING: &str = "Reconciling";
+    /// The Job exists and has not started.
+    pub const JOB_CREATED: &str = "JobCreated";
+    /// The Job runs.
+    pub const JOB_RUNNING: &str = "JobRunning";
+    /// The Job has ended, either way.
+    pub const JOB_COMPLETED: &str = "JobCompleted";
+    /// The Job has ended well.
+    pub const JOB_SUCCEEDED: &str = "JobSucceeded";
+    /// The Job has ended with a failure.
+    pub const JOB_FAILED: &str = "JobFailed";
+    /// The JobTemplate is missing.
+    pub const FETCH_JOB_TEMPLATE_ERROR: &str = "FetchJobTemplateError";
+    /// The JobTemplate cannot be rendered with this payload.
+    pub const RENDER_ERROR: &str = "RenderError";
+    /// The API server refuses the rendered Job as invalid.
+    pub const JOB_REJECTED: &str = "JobRejected";
+    /// The API server does not take the Job now; tried again.
+    pub const JOB_CREATE_ERROR: &str = "JobCreateError";
+    /// Another owner's Job has the name that this execution's Job needs.
+    pub const JOB_NAME_TAKEN: &str = "JobNameTaken";
+    /// The recorded Job disappeared before it had ended.
+    pub const JOB_DELETED: &str = "JobDeleted";
+}
+
+/// Reasons of the events on a JobExecution: upstream's.
+pub mod event {
+    /// The Job was created.
+    pub const CREATED: &str = "Created";
+    /// The Job has started.
+    pub const STARTED: &str = "Started";
+    /// The Job has ended well.
+    pub const COMPLETED: &str = "Completed";
+    /// The Job has failed, or cannot be made.
+    pub const FAILED: &str = "Failed";
+    /// The JobTemplate is missing.
+    pub const JOB_TEMPLATE_NOT_FOUND: &str = "JobTemplateNotFound";
+}

@@ -1,0 +1,129 @@
+//! AdmissionReview and ConversionReview with borrowed, undecoded objects, as `admission.k8s.io/v1` and
+//! `apiextensions.k8s.io/v1` define them. Objects stay raw so that no field is lost and none is decoded without need.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+/// The one version of AdmissionReview that we speak.
+pub const ADMISSION_API_VERSION: &str = "admission.k8s.io/v1";
+/// The one version of ConversionReview that we speak.
+pub const CONVERSION_API_VERSION: &str = "apiextensions.k8s.io/v1";
+
+/// An admission review as the API server sends it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AdmissionReview<'a> {
+    /// `admission.k8s.io/v1`.
+    #[serde(borrow)]
+    pub api_version: Cow<'a, str>,
+    /// The question.
+    #[serde(borrow)]
+    pub request: AdmissionRequest<'a>,
+}
+
+/// What is asked: may this object be written?
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AdmissionRequest<'a> {
+    /// Identifies this call; the answer repeats it.
+    #[serde(borrow)]
+    pub uid: Cow<'a, str>,
+    /// Kind of the object as it is sent, after the API server's own conversion (`matchPolicy: Equivalent`).
+    #[serde(borrow)]
+    pub kind: GroupVersionKind<'a>,
+    /// Empty for the main resource.
+    #[serde(borrow, default)]
+    pub sub_resource: Cow<'a, str>,
+    /// Empty when the API server has yet to draw a name.
+    #[serde(borrow, default)]
+    pub name: Cow<'a, str>,
+    /// Empty for cluster-scoped objects.
+    #[serde(borrow, default)]
+    pub namespace: Cow<'a, str>,
+    /// `CREATE`, `UPDATE`, `DELETE` or `CONNECT`.
+    #[serde(borrow)]
+    pub operation: Cow<'a, str>,
+    /// Who asks.
+    #[serde(borrow, default)]
+    pub user_info: UserInfo<'a>,
+    /// The object as it would be written; absent on DELETE.
+    #[serde(borrow, default)]
+    pub object: Option<&'a RawValue>,
+    /// The object as it is stored; absent on CREATE.
+    #[serde(borrow, default)]
+    pub old_object: Option<&'a RawValue>,
+    /// Nothing will be stored.
+    #[serde(default)]
+    pub dry_run: Option<bool>,
+}
+
+/// Group, version and kind of an object.
+#[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]
+pub struct GroupVersionKind<'a> {
+    /// Empty for the core group.
+    #[serde(borrow)]
+    pub group: Cow<'a, str>,
+    /// `v1beta1`.
+    #[serde(borrow)]
+    pub version: Cow<'a, str>,
+    /// `JobTemplate`.
+    #[serde(borrow)]
+    pub kind: Cow<'a, str>,
+}
+
+/// The part of the user that decisions read.
+#[derive(Debug, Default, Deserialize)]
+pub struct UserInfo<'a> {
+    /// The authenticated name.
+    #[serde(borrow, default)]
+    pub username: Cow<'a, str>,
+}
+
+/// One step of a JSON patch (RFC 6902).
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "op", rename_all = "lowercase")]
+pub enum PatchOperation {
+    /// Sets a member or inserts an element.
+    Add {
+        /// JSON pointer (RFC 6901).
+        path: String,
+        /// The new value.
+        value: serde_json::Value,
+    },
+    /// Replaces a value that is there.
+    Replace {
+        /// JSON pointer (RFC 6901).
+        path: String,
+        /// The new value.
+        value: serde_json::Value,
+    },
+    /// Removes a value that is there.
+    Remove {
+        /// JSON pointer (RFC 6901).
+        path: String,
+    },
+}
+
+/// The fault of one field, as a `Status` lists its causes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Cause {
+    /// `FieldValueInvalid`, `FieldValueRequired`, … of `metav1.CauseType`.
+    pub reason: &'static str,
+    /// What is wrong and what to do.
+    pub message: String,
+    /// `spec.jobTemplate.spec.template.spec.containers[0].command[1]`.
+    pub field: String,
+}
+
+/// What was decided about one admission request.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Verdict {
+    /// Faults that refuse the object; none allows it.
+    pub causes: Vec<Cause>,
+    /// Shown by kubectl, whether allowed or not.
+    pub warnings: Vec<String>,
+    /// Changes to the object; empty when it is refused.
+    pub patch: Vec<PatchOperation>,
+}

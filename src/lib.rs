@@ -1,0 +1,28 @@
+//! Stationmaster: a TLS webhook server that validates, defaults, mutates and converts, with the reconcilers beside
+//! it that create what the admitted objects ask for.
+//!
+//! ```text
+//!             main -> lib
+//!                     |
+//!          +----------+-----------+
+//!        serve                reconcile         halves: await, axum, kube-runtime, clock
+//!          |      clients         |             doors to the outside: cluster, certificate files
+//!          +----------+-----------+
+//!          dispatch      trust                  domains: pure, synchronous, total
+//!                     |
+//!         api   (template, condition)           nouns: CRDs, wire types, names; pure tools
+//! ```
+
+pub mod api;
+pub mod cli;
+
+use cli::Cli;
+
+/// Runs one command line to its end.
+///
+/// # Errors
+/// Whatever keeps the command from doing what it was asked for; the text says what to do.
+pub fn run(cli: &Cli) -> anyhow::Result<()> {
+    let _ = cli;
+    Ok(())
+}
