@@ -15,6 +15,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod clients;
 
 use cli::Cli;
 

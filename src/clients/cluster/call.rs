@@ -1,0 +1,207 @@
+//! One call at a time: get, create, apply, delete. JSON goes out as it was built and only what is asked for is decoded.
+
+use std::time::Duration;
+
+use hyper::http::{HeaderValue, Request, header};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use kube::api::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::Cluster;
+use super::error::{Error, Failure, Object};
+use crate::api::names::FIELD_MANAGER;
+
+/// A call that the API server has not answered by then counts as unanswered.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// Asks for the metadata of the answer alone: what we sent need not come back.
+const METADATA_ONLY: HeaderValue =
+    HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");
+
+/// Whether a create is only tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DryRun {
+    /// Everything but the storing.
+    Yes,
+    /// For good.
+    No,
+}
+
+/// The one field of an answer that is read when only metadata was asked for.
+#[derive(serde::Deserialize)]
+struct Metadata {
+    metadata: ObjectMeta,
+}
+
+type Built = Result<Request<Vec<u8>>, kube::core::request::Error>;
+
+impl Cluster {
+    /// Reads one object as it is stored now, or `None` when it is not there.
+    ///
+    /// # Errors
+    /// Every failure but that the object is missing.
+    pub async fn get<K>(&self, namespace: &str, name: &str) -> Result<Option<K>, Error>
+    where
+        K: Resource<DynamicType = ()> + DeserializeOwned,
+    {
+        let built = path::<K>(namespace).get(name, &GetParams::default());
+        absent_is_none(self.call::<K, K>("get", namespace, name, built).await)
+    }
+
+    /// Reads the metadata of one object as it is stored now, or `None` when it is not there.
+    ///
+    /// # Errors
+    /// Every failure but that the object is missing.
+    pub async fn get_metadata<K>(&self, namespace: &str, name: &str) -> Result<Option<ObjectMeta>, Error>
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let built = path::<K>(namespace).get_metadata(name, &GetParams::default());
+        let answer = self.call::<K, Metadata>("get", namespace, name, built).await;
+        absent_is_none(answer.map(|answer| answer.metadata))
+    }
+
+    /// Creates one object from its whole JSON and returns the metadata that it got.
+    ///
+    /// # Errors
+    /// Every answer but 201, and no answer: the object may then exist nevertheless.
+    pub async fn create<K>(&self, namespace: &str, object: &Value, dry_run: DryRun) -> Result<ObjectMeta, Error>
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let name = object["metadata"]["name"].as_str().unwrap_or_default();
+        let post = PostParams {
+            dry_run: dry_run == DryRun::Yes,
+            field_manager: Some(FIELD_MANAGER.into()),
+        };
+        let built = path::<K>(namespace).create(&post, json(object)).map(metadata_only);
+        Ok(self
+            .call::<K, Metadata>("create", namespace, name, built)
+            .await?
+            .metadata)
+    }
+
+    /// Writes the status of one object, all of it ours, by server-side apply. `uid` keeps it from a successor of the same name.
+    ///
+    /// # Errors
+    /// Every failure; `Conflict` when the object is another one by now.
+    pub async fn apply_status<K>(
+        &self,
+        namespace: &str,
+        name: &str,
+        uid: &str,
+        status: &impl Serialize,
+    ) -> Result<ObjectMeta, Error>
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let body = serde_json::json!({
+            "apiVersion": K::api_version(&()), "kind": K::kind(&()),
+            "metadata": {"name": name, "namespace": namespace, "uid": uid}, "status": status,
+        });
+        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let built = path::<K>(namespace)
+            .patch_subresource("status", name, &params, &Patch::Apply(&body))
+            .map(metadata_only);
+        Ok(self
+            .call::<K, Metadata>("apply status of", namespace, name, built)
+            .await?
+            .metadata)
+    }
+
+    /// Replaces one object; its `resourceVersion` must still be the stored one.
+    ///
+    /// # Errors
+    /// Every failure; `Conflict` when somebody else wrote in between.
+    pub async fn replace<K>(&self, namespace: &str, name: &str, object: &K) -> Result<K, Error>
+    where
+        K: Resource<DynamicType = ()> + Serialize + DeserializeOwned,
+    {
+        let post = PostParams {
+            field_manager: Some(FIELD_MANAGER.into()),
+            ..PostParams::default()
+        };
+        let built = path::<K>(namespace).replace(name, &post, json(object));
+        self.call::<K, K>("update", namespace, name, built).await
+    }
+
+    /// Deletes exactly the object that was seen; one that is already gone is a success.
+    ///
+    /// # Errors
+    /// Every other failure; `Conflict` when it is not the object that was seen any more.
+    pub async fn delete<K>(&self, namespace: &str, name: &str, seen: &ObjectMeta) -> Result<(), Error>
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let preconditions = Preconditions {
+            uid: seen.uid.clone(),
+            resource_version: seen.resource_version.clone(),
+        };
+        let params = DeleteParams {
+            preconditions: Some(preconditions),
+            ..DeleteParams::background()
+        };
+        let built = path::<K>(namespace).delete(name, &params);
+        absent_is_none(
+            self.call::<K, serde::de::IgnoredAny>("delete", namespace, name, built)
+                .await,
+        )
+        .map(|_| ())
+    }
+
+    /// Sends one request and decodes its answer, within the time limit.
+    async fn call<K, T>(&self, verb: &'static str, namespace: &str, name: &str, built: Built) -> Result<T, Error>
+    where
+        K: Resource<DynamicType = ()>,
+        T: DeserializeOwned,
+    {
+        let outcome = match built {
+            Ok(request) => self.send(request).await,
+            Err(error) => Err(Failure::Invalid(error.to_string())),
+        };
+        outcome.map_err(|failure| {
+            let object = Object {
+                kind: K::kind(&()).into(),
+                namespace: namespace.into(),
+                name: name.into(),
+            };
+            Error {
+                verb,
+                object: object.into(),
+                failure,
+            }
+        })
+    }
+
+    async fn send<T: DeserializeOwned>(&self, request: Request<Vec<u8>>) -> Result<T, Failure> {
+        let answer = tokio::time::timeout(CALL_TIMEOUT, self.client.request_text(request)).await;
+        let text = answer.map_err(|_| Failure::unreachable(format!("no answer within {CALL_TIMEOUT:?}")))??;
+        serde_json::from_str(&text).map_err(|error| Failure::unreachable(format!("unreadable answer: {error}")))
+    }
+}
+
+fn absent_is_none<T>(outcome: Result<T, Error>) -> Result<Option<T>, Error> {
+    match outcome {
+        Ok(value) => Ok(Some(value)),
+        Err(Error {
+            failure: Failure::NotFound(_),
+            ..
+        }) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn path<K: Resource<DynamicType = ()>>(namespace: &str) -> kube::core::Request {
+    kube::core::Request::new(K::url_path(&(), Some(namespace)))
+}
+
+fn json(object: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(object).expect("JSON trees and API types have string keys only")
+}
+
+fn metadata_only(mut request: Request<Vec<u8>>) -> Request<Vec<u8>> {
+    request.headers_mut().insert(header::ACCEPT, METADATA_ONLY);
+    request
+}

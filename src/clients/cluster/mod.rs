@@ -1,0 +1,38 @@
+//! The door to the API server, and the only one: every watch is opened here once and every call leaves from here.
+
+mod call;
+mod connect;
+mod error;
+mod watch;
+
+use std::path::Path;
+
+use kube::Client;
+
+pub use call::DryRun;
+pub use connect::ConnectError;
+pub use error::{Error, Failure, Object};
+pub use watch::Templates;
+
+/// A connection to one cluster; cheap to clone.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+}
+
+impl Cluster {
+    /// Uses `kubeconfig`, else `$KUBECONFIG` or `~/.kube/config`, else the service account of the pod.
+    ///
+    /// # Errors
+    /// When no usable configuration is found; whether the API server answers is only known after the first call.
+    pub async fn connect(kubeconfig: Option<&Path>) -> Result<Self, ConnectError> {
+        connect::client(kubeconfig).await.map(Self::from)
+    }
+}
+
+/// Tests put an API server in process behind it.
+impl From<Client> for Cluster {
+    fn from(client: Client) -> Self {
+        Self { client }
+    }
+}

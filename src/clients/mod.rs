@@ -1,0 +1,3 @@
+//! The doors to the outside. Nothing is decided here, and nothing but these modules opens a connection.
+
+pub mod cluster;
