@@ -1,0 +1,116 @@
+//! A control plane of a test's own: real etcd, kube-apiserver and kube-controller-manager on free ports.
+//! What it needs is in tests/cluster; where that cannot be had the test fails and says what is missing.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// Ends with the test, whichever way the test ends.
+pub struct ControlPlane {
+    folder: tempfile::TempDir,
+}
+
+impl ControlPlane {
+    /// Starts `tests/cluster/up --tier api` in a folder of its own.
+    pub fn start() -> Self {
+        let plane = Self { folder: tempfile::Builder::new().prefix("stationmaster-").tempdir().unwrap() };
+        plane.script("up", &["--tier", "api"]);
+        plane
+    }
+
+    /// Our CRDs without webhooks: what a server needs before it starts.
+    pub fn with_crds(self) -> Self {
+        self.apply(&stationmaster(&["crds"], ""));
+        self.kubectl(&["wait", "--for=condition=established", "--timeout=30s", "crd", "--all"]);
+        self
+    }
+
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("kubeconfig")
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Output of a kubectl call that has to succeed.
+    pub fn kubectl(&self, arguments: &[&str]) -> String {
+        accepted(arguments, &self.try_kubectl(arguments, ""))
+    }
+
+    /// A kubectl call with its standard input, whatever comes of it.
+    pub fn try_kubectl(&self, arguments: &[&str], input: &str) -> Output {
+        let kubectl = self.folder.path().join("bin/kubectl");
+        let mut command = Command::new(kubectl);
+        command.args(arguments).env("KUBECONFIG", self.kubeconfig());
+        output(&mut command, input)
+    }
+
+    /// Applies manifests on the server's side; they have to be accepted. What kubectl printed, warnings included.
+    pub fn apply(&self, manifests: &str) -> String {
+        let arguments = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+        let output = self.try_kubectl(&arguments, manifests);
+        let warnings = String::from_utf8_lossy(&output.stderr).into_owned();
+        accepted(&arguments, &output) + &warnings
+    }
+
+    /// A JSON document, as `kubectl get -o json` prints it.
+    pub fn get(&self, arguments: &[&str]) -> serde_json::Value {
+        let arguments = [&["get", "-o", "json"], arguments].concat();
+        serde_json::from_str(&self.kubectl(&arguments)).unwrap()
+    }
+
+    fn script(&self, name: &str, arguments: &[&str]) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster").join(name);
+        let folder = self.folder.path().to_str().unwrap();
+        let output = output(Command::new(script).args(arguments).args(["--dir", folder]), "");
+        accepted(&[name], &output);
+    }
+}
+
+impl Drop for ControlPlane {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let events = self.try_kubectl(&["get", "events,jobs,pods", "--all-namespaces"], "");
+            eprintln!("{}", String::from_utf8_lossy(&events.stdout));
+        }
+        self.script("down", &[]);
+    }
+}
+
+/// Output of our own command line, which has to succeed.
+pub fn stationmaster(arguments: &[&str], input: &str) -> String {
+    let output = output(Command::new(env!("CARGO_BIN_EXE_stationmaster")).args(arguments), input);
+    accepted(arguments, &output)
+}
+
+/// Asks until the answer is there, for at most a minute; between two questions it yields the processor.
+pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < end, "a minute has passed without {what}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+fn output(command: &mut Command, input: &str) -> Output {
+    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let mut stdin = child.stdin.take().unwrap();
+    let text = input.to_owned();
+    let writer = std::thread::spawn(move || drop(stdin.write_all(text.as_bytes())));
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output
+}
+
+fn accepted(arguments: &[&str], output: &Output) -> String {
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?} failed\n{stdout}{stderr}");
+    stdout
+}
