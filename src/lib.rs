@@ -16,6 +16,8 @@
 pub mod api;
 pub mod cli;
 pub mod clients;
+pub mod condition;
+pub mod dispatch;
 
 use cli::Cli;
 
