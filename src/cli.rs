@@ -23,7 +23,15 @@ pub enum Command {
     /// Answer webhooks and the execute endpoint, and run the reconcilers.
     Serve(ServeArgs),
     /// Print all CustomResourceDefinitions as YAML.
-    Crds,
+    Crds(CrdsArgs),
+}
+
+/// Flags of `crds`.
+#[derive(Debug, Clone, Args)]
+pub struct CrdsArgs {
+    /// Write one file per kind into this folder instead of printing.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
 }
 
 /// Flags of `serve`.

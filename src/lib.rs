@@ -16,16 +16,19 @@
 pub mod api;
 pub mod cli;
 pub mod clients;
+pub mod commands;
 pub mod condition;
 pub mod dispatch;
 
-use cli::Cli;
+use cli::{Cli, Command};
 
 /// Runs one command line to its end.
 ///
 /// # Errors
 /// Whatever keeps the command from doing what it was asked for; the text says what to do.
 pub fn run(cli: &Cli) -> anyhow::Result<()> {
-    let _ = cli;
-    Ok(())
+    match &cli.command {
+        Some(Command::Crds(args)) => commands::crds::run(args),
+        Some(Command::Serve(_)) | None => Ok(()),
+    }
 }

@@ -3,3 +3,11 @@
 pub mod dispatch;
 pub mod names;
 pub mod review;
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+
+/// Every CRD of ours, by name.
+#[must_use]
+pub fn crds() -> Vec<CustomResourceDefinition> {
+    dispatch::crds()
+}

@@ -1,4 +1,4 @@
-//! The stored version of `dispatcher.ivan.vc`.
+//! The stored version of `dispatcher.ivan.vc`: upstream's shape, with a status that says in one word how far it is.
 
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -7,26 +7,46 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A Job with Go templates in its strings, executed by JobExecutions.
+use super::schema;
+
+/// What a JobTemplate holds.
 #[derive(CustomResource, Clone, Debug, Deserialize, Serialize, JsonSchema)]
-#[kube(group = "dispatcher.ivan.vc", version = "v1beta1", kind = "JobTemplate", namespaced)]
+#[kube(
+    group = "dispatcher.ivan.vc",
+    version = "v1beta1",
+    kind = "JobTemplate",
+    doc = "A Job with Go templates in its strings, executed by JobExecutions.",
+    namespaced,
+    shortname = "jt",
+    category = "stationmaster",
+    printcolumn = r#"{"name": "Image", "type": "string", "jsonPath": ".spec.jobTemplate.spec.template.spec.containers[0].image"}"#,
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#
+)]
 #[serde(rename_all = "camelCase")]
 pub struct JobTemplateSpec {
     /// The Job to create, as a CronJob has it; every string may use `{{ .Name }}`, `{{ .Payload }}` and Sprig's functions.
-    #[schemars(schema_with = "any_object")]
+    #[schemars(schema_with = "schema::job_template")]
     pub job_template: Value,
 }
 
-/// One run of a JobTemplate: becomes exactly one Job.
+/// What a JobExecution asks for; immutable, for it is one run.
 #[derive(CustomResource, Clone, Debug, Deserialize, Serialize, JsonSchema)]
 #[kube(
     group = "dispatcher.ivan.vc",
     version = "v1beta1",
     kind = "JobExecution",
+    doc = "One run of a JobTemplate: becomes exactly one Job.",
     namespaced,
-    status = "JobExecutionStatus"
+    status = "JobExecutionStatus",
+    shortname = "je",
+    category = "stationmaster",
+    printcolumn = r#"{"name": "Template", "type": "string", "jsonPath": ".spec.jobTemplateName"}"#,
+    printcolumn = r#"{"name": "Phase", "type": "string", "jsonPath": ".status.phase"}"#,
+    printcolumn = r#"{"name": "Job", "type": "string", "jsonPath": ".status.job.name"}"#,
+    printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = schema::immutable)]
 pub struct JobExecutionSpec {
     /// Name of the JobTemplate, in the same namespace.
     pub job_template_name: String,
@@ -41,9 +61,11 @@ pub struct JobExecutionSpec {
 pub struct JobExecutionStatus {
     /// Waiting, Running and Succeeded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
     /// The Job of this execution.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::job_reference")]
     pub job: Option<ObjectReference>,
     /// Where the execution stands, in one word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -70,8 +92,4 @@ pub enum Phase {
     Succeeded,
     /// The Job failed, or was deleted before its end.
     Failed,
-}
-
-fn any_object(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
 }

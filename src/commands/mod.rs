@@ -1,0 +1,3 @@
+//! The sub-commands that answer and end, without a cluster.
+
+pub mod crds;
