@@ -1,0 +1,197 @@
+// The cluster as a whole: its state folder, up, down, status. The contract of the folder is in ../README.md.
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+type cluster struct {
+	dir, home string
+	tools     *tools
+	tier      string
+	ports     map[string]int
+}
+
+// The mark of a folder that `down` may remove.
+const marker = "stationmaster-cluster"
+
+func (c *cluster) path(parts ...string) string {
+	return filepath.Join(append([]string{c.dir}, parts...)...)
+}
+
+// locked keeps two `up` or `down` of one folder from running at once.
+func (c *cluster) locked(do func() error) error {
+	return withFileLock(c.dir+".lock", "another command on "+c.dir, do)
+}
+
+func (c *cluster) up(tier string) error {
+	if err := c.open(tier); err != nil {
+		return err
+	}
+	if c.tier == "node" {
+		if err := c.prepareMachine(); err != nil {
+			return err
+		}
+	}
+	if err := c.tools.build(c.tier); err != nil {
+		return err
+	}
+	if c.tier == "node" {
+		if err := c.acquireNode(); err != nil {
+			return err
+		}
+	}
+	started := time.Now()
+	if err := c.controlPlane(); err != nil {
+		return err
+	}
+	switch c.tier {
+	case "kwok":
+		if err := c.simulatedNode(); err != nil {
+			return err
+		}
+	case "node":
+		if err := c.node(); err != nil {
+			return err
+		}
+	}
+	say("cluster (%s) ready in %s: export KUBECONFIG=%s", c.tier, seconds(time.Since(started)), c.path("kubeconfig"))
+	return nil
+}
+
+// open makes the folder, or takes up one that is there; a running cluster keeps its tier when less is asked for.
+func (c *cluster) open(tier string) error {
+	existing := ""
+	if text, err := os.ReadFile(c.path(marker)); err == nil {
+		existing = strings.TrimSpace(string(text))
+	} else if entries, _ := os.ReadDir(c.dir); len(entries) > 0 {
+		return fmt.Errorf("%s is not empty and not a cluster's folder", c.dir)
+	}
+	switch {
+	case tier == "" || tier == "api":
+		c.tier = "api"
+		if existing != "" {
+			c.tier = existing
+		}
+	case existing != "" && existing != "api" && existing != tier:
+		return fmt.Errorf("%s holds a cluster with tier %s: take it down first", c.dir, existing)
+	default:
+		c.tier = tier
+	}
+	if _, known := needs[c.tier]; !known {
+		return fmt.Errorf("unknown tier %q: api, kwok or node", c.tier)
+	}
+	for _, folder := range []string{"logs", "pids", "config"} {
+		if err := os.MkdirAll(c.path(folder), 0o755); err != nil {
+			return err
+		}
+	}
+	if err := writeFile(c.path(marker), c.tier+"\n"); err != nil {
+		return err
+	}
+	return c.choosePorts("apiserver", "etcd", "etcd-peer", "registry", "kwok")
+}
+
+// choosePorts keeps the ports of an earlier run, so that kubeconfigs in use stay valid, and draws new ones only for ports that
+// somebody else has taken since. They lie below the range from which the kernel draws for clients.
+func (c *cluster) choosePorts(names ...string) error {
+	c.ports = map[string]int{}
+	if text, err := os.ReadFile(c.path("ports.json")); err == nil {
+		_ = json.Unmarshal(text, &c.ports)
+	}
+	ours := len(c.processes()) > 0
+	for _, name := range names {
+		for c.ports[name] == 0 || !ours && !free(c.ports[name]) {
+			c.ports[name] = 20000 + rand.IntN(9999)
+		}
+	}
+	text, err := json.Marshal(c.ports)
+	if err != nil {
+		return err
+	}
+	return writeFile(c.path("ports.json"), string(text)+"\n")
+}
+
+func free(port int) bool {
+	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
+	if err != nil {
+		return false
+	}
+	listener.Close()
+	return true
+}
+
+// down ends every process, undoes what the node did to the machine, and removes the folder.
+func (c *cluster) down(keep bool) error {
+	if !exists(c.path(marker)) {
+		say("no cluster in %s", c.dir)
+		return nil
+	}
+	err := c.locked(func() error {
+		return step("taking the cluster down", func() error {
+			err := errors.Join(c.releaseNode(), c.stopAll(keep))
+			if err == nil && !keep {
+				err = os.RemoveAll(c.dir)
+			}
+			return err
+		})
+	})
+	if err == nil && !keep {
+		err = os.Remove(c.dir + ".lock")
+	}
+	return err
+}
+
+// stopAll ends the processes in the order in which they depend on each other; gently only where their data is kept.
+func (c *cluster) stopAll(gently bool) error {
+	var patience time.Duration
+	if gently {
+		patience = 5 * time.Second
+	}
+	order := []string{"kwok", "kube-proxy", "coredns", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd"}
+	var errs []error
+	for _, name := range append(order, "") {
+		for _, process := range c.processes() {
+			if name == "" || process.name == name {
+				errs = append(errs, stop(process, patience))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (c *cluster) status() error {
+	if !exists(c.path(marker)) {
+		return fmt.Errorf("no cluster in %s", c.dir)
+	}
+	for _, process := range c.processes() {
+		fmt.Printf("%-24s pid %d\n", process.name, process.pid)
+	}
+	return nil
+}
+
+// waitFor asks until the answer is nil. It gives up at the deadline, and at once when the component has died.
+func (c *cluster) waitFor(name, what string, patience time.Duration, ask func() error) error {
+	deadline := time.Now().Add(patience)
+	for pause := 10 * time.Millisecond; ; pause = min(pause*2, 200*time.Millisecond) {
+		err := ask()
+		if err == nil {
+			return nil
+		}
+		if !c.alive(name) {
+			return fmt.Errorf("%s has ended; the end of its log:\n%s", name, c.tail(name))
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s after %s: %w; the end of the log:\n%s", what, patience, err, c.tail(name))
+		}
+		time.Sleep(pause)
+	}
+}

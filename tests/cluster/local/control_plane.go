@@ -1,0 +1,158 @@
+// etcd, kube-apiserver and kube-controller-manager: the tier that needs neither root nor containers.
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"time"
+)
+
+const (
+	nodeName            = "local"
+	serviceRange        = "10.96.0.0/16"
+	firstServiceAddress = "10.96.0.1"
+)
+
+func (c *cluster) controlPlane() error {
+	if err := c.certificates(); err != nil {
+		return err
+	}
+	if err := c.kubeconfigs(); err != nil {
+		return err
+	}
+	if _, err := c.ensure(c.etcd()); err != nil {
+		return err
+	}
+	if err := c.waitFor("etcd", "etcd is not healthy", 30*time.Second, c.etcdHealthy); err != nil {
+		return err
+	}
+	if _, err := c.ensure(c.apiserver()); err != nil {
+		return err
+	}
+	if err := c.waitFor("kube-apiserver", "the API server is not ready", time.Minute, c.apiserverReady); err != nil {
+		return err
+	}
+	// Not earlier: it asks for the API server once a second, so it would start later.
+	if _, err := c.ensure(c.controllerManager()); err != nil {
+		return err
+	}
+	// Pods need the account, so an API server without it is not ready for a user.
+	return c.waitFor("kube-controller-manager", "no default service account", time.Minute, func() error {
+		return c.get("/api/v1/namespaces/default/serviceaccounts/default", nil)
+	})
+}
+
+// server is the API server's address: the bridge's in tier node, where pods reach it too, and never one of the machine's own.
+func (c *cluster) server() string {
+	return "https://" + net.JoinHostPort(c.address(), strconv.Itoa(c.ports["apiserver"]))
+}
+
+func (c *cluster) address() string {
+	if c.tier == "node" {
+		return bridgeAddress
+	}
+	return "127.0.0.1"
+}
+
+func (c *cluster) kubeconfigs() error {
+	for client := range clients {
+		if err := c.kubeconfig(c.path("config", client+".kubeconfig"), client); err != nil {
+			return err
+		}
+	}
+	if err := c.kubeconfig(c.path("kubeconfig"), "admin"); err != nil {
+		return err
+	}
+	if err := c.linkPrograms(); err != nil {
+		return err
+	}
+	return writeFile(c.path("env"), fmt.Sprintf(`export KUBECONFIG='%s'
+export PATH='%s':"$PATH"
+export CLUSTER_TIER='%s'
+`, c.path("kubeconfig"), c.path("bin"), c.tier))
+}
+
+// linkPrograms gives the folder a bin/ with what people and scripts call.
+func (c *cluster) linkPrograms() error {
+	if err := os.MkdirAll(c.path("bin"), 0o755); err != nil {
+		return err
+	}
+	for _, program := range needs[c.tier] {
+		if program != "kubectl" && program != "ctr" {
+			continue
+		}
+		link := c.path("bin", program)
+		_ = os.Remove(link + ".new")
+		if err := os.Symlink(c.tools.path(program), link+".new"); err != nil {
+			return err
+		}
+		if err := os.Rename(link+".new", link); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *cluster) etcd() component {
+	client := fmt.Sprintf("http://127.0.0.1:%d", c.ports["etcd"])
+	peer := fmt.Sprintf("http://127.0.0.1:%d", c.ports["etcd-peer"])
+	return component{name: "etcd", arguments: []string{
+		c.tools.path("etcd"), "--name=local", "--data-dir=" + c.path("etcd"), "--log-level=warn",
+		"--listen-client-urls=" + client, "--advertise-client-urls=" + client,
+		"--listen-peer-urls=" + peer, "--initial-advertise-peer-urls=" + peer, "--initial-cluster=local=" + peer,
+		// A test cluster survives kill -9, which needs no fsync; only a power cut would.
+		"--unsafe-no-fsync",
+		// With one member the election is a formality; by default it takes a second.
+		"--heartbeat-interval=10", "--election-timeout=100",
+		"--quota-backend-bytes=8589934592",
+	}}
+}
+
+func (c *cluster) etcdHealthy() error {
+	return expectOK(http.DefaultClient, fmt.Sprintf("http://127.0.0.1:%d/health", c.ports["etcd"]))
+}
+
+func (c *cluster) apiserver() component {
+	certs := func(name string) string { return c.path("certs", name) }
+	arguments := []string{
+		c.tools.path("kube-apiserver"),
+		fmt.Sprintf("--etcd-servers=http://127.0.0.1:%d", c.ports["etcd"]),
+		"--bind-address=" + c.address(), "--advertise-address=" + c.address(), fmt.Sprintf("--secure-port=%d", c.ports["apiserver"]),
+		"--tls-cert-file=" + certs("apiserver.crt"), "--tls-private-key-file=" + certs("apiserver.key"),
+		"--client-ca-file=" + certs("ca.crt"), "--authorization-mode=Node,RBAC",
+		"--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+		"--service-account-key-file=" + certs("service-accounts.pub"), "--service-account-signing-key-file=" + certs("service-accounts.key"),
+		"--service-cluster-ip-range=" + serviceRange, "--allow-privileged=true",
+		// A webhook's Service is reached at its pod's address, without kube-proxy.
+		"--enable-aggregator-routing=true",
+		// For kubectl logs and exec; a node's name is in no DNS that the API server could ask.
+		"--kubelet-preferred-address-types=InternalIP", "--kubelet-certificate-authority=" + certs("ca.crt"),
+		"--kubelet-client-certificate=" + certs("kubelet-client.crt"), "--kubelet-client-key=" + certs("kubelet-client.key"),
+	}
+	if c.tier != "node" {
+		// A loopback address is no endpoint that the reconciler would accept.
+		arguments = append(arguments, "--endpoint-reconciler-type=none")
+	}
+	return component{name: "kube-apiserver", arguments: arguments, files: []string{certs("ca.crt")}}
+}
+
+// apiserverReady is true once a user's first request will succeed: the default namespace is made after /readyz is.
+func (c *cluster) apiserverReady() error {
+	if err := c.get("/readyz", nil); err != nil {
+		return err
+	}
+	return c.get("/api/v1/namespaces/default", nil)
+}
+
+func (c *cluster) controllerManager() component {
+	return component{name: "kube-controller-manager", files: []string{c.path("certs", "ca.crt")}, arguments: []string{
+		c.tools.path("kube-controller-manager"), "--kubeconfig=" + c.path("config", "kube-controller-manager.kubeconfig"),
+		"--service-account-private-key-file=" + c.path("certs", "service-accounts.key"), "--root-ca-file=" + c.path("certs", "ca.crt"),
+		"--use-service-account-credentials=true", "--leader-elect=false", "--secure-port=0",
+		// The default of 20 requests a second would be what a throughput figure measures.
+		"--kube-api-qps=1000", "--kube-api-burst=2000", "--concurrent-job-syncs=20",
+	}}
+}

@@ -1,0 +1,3 @@
+module stationmaster.test/cluster/local
+
+go 1.24.0

@@ -1,0 +1,24 @@
+// pause holds a pod's namespaces: it sleeps until it is told to end, and reaps the orphans of a shared process namespace.
+package main
+
+import (
+	"os/signal"
+	"syscall"
+
+	"os"
+)
+
+func main() {
+	signals := make(chan os.Signal, 16)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGCHLD)
+	for received := range signals {
+		if received != syscall.SIGCHLD {
+			return
+		}
+		for {
+			if pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil); pid <= 0 || err != nil {
+				break
+			}
+		}
+	}
+}

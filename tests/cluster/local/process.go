@@ -1,0 +1,197 @@
+// Long-running processes: started in a session of their own, found again by a mark in their environment, stopped by pid.
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// component is a process of the cluster.
+type component struct {
+	name      string
+	arguments []string // the first is the program's path
+	files     []string // configuration files: a change of their text means a restart
+	env       []string
+}
+
+// The kernel keeps a process's environment for as long as the process lives, so the marks can be neither
+// stale nor lost, which pid files can be both. The pid files are for people.
+const (
+	markDir   = "STATIONMASTER_COMPONENT_OF="
+	markName  = "STATIONMASTER_COMPONENT="
+	markPrint = "STATIONMASTER_COMPONENT_PRINT="
+)
+
+// running is a live process that carries the marks of this cluster.
+type running struct {
+	pid                  int
+	program, name, print string
+}
+
+// ensure starts the component unless it already runs with exactly these arguments and files.
+func (c *cluster) ensure(want component) (started bool, err error) {
+	print, err := want.fingerprint()
+	if err != nil {
+		return false, err
+	}
+	for _, process := range c.processes() {
+		if process.name != want.name || process.program != filepath.Base(want.arguments[0]) {
+			continue
+		}
+		if process.print == print {
+			return false, c.writePid(want.name, process.pid)
+		}
+		if err := stop(process, 10*time.Second); err != nil {
+			return false, err
+		}
+	}
+	return true, c.start(want, print)
+}
+
+func (want *component) fingerprint() (string, error) {
+	hash := sha256.New()
+	fmt.Fprintf(hash, "%q %q", want.arguments, want.env)
+	for _, name := range want.files {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return "", err
+		}
+		hash.Write(text)
+	}
+	return fmt.Sprintf("%x", hash.Sum(nil)[:8]), nil
+}
+
+func (c *cluster) start(want component, print string) error {
+	log, err := os.OpenFile(c.path("logs", want.name+".log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	command := exec.Command(want.arguments[0], want.arguments[1:]...)
+	command.Dir = c.dir
+	command.Stdout, command.Stderr = log, log
+	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	// Nothing of the caller's environment: a proxy or a KUBECONFIG there is not meant for the cluster.
+	command.Env = append([]string{
+		"PATH=" + os.Getenv("PATH") + ":/usr/local/sbin:/usr/sbin:/sbin", "HOME=" + c.dir,
+		markDir + c.dir, markName + want.name, markPrint + print,
+	}, want.env...)
+	if err := command.Start(); err != nil {
+		return err
+	}
+	pid := command.Process.Pid
+	go command.Wait() // so that a death is seen as one, not as a zombie
+	return c.writePid(want.name, pid)
+}
+
+func (c *cluster) writePid(name string, pid int) error {
+	return writeFile(c.path("pids", name+".pid"), strconv.Itoa(pid)+"\n")
+}
+
+// processes lists all live processes that carry this cluster's mark, children of components included.
+func (c *cluster) processes() []running {
+	var found []running
+	entries, _ := os.ReadDir("/proc")
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		if process, ok := inspect(pid); ok && process.dir == c.dir {
+			found = append(found, process.running)
+		}
+	}
+	return found
+}
+
+type marked struct {
+	running
+	dir string
+}
+
+// inspect reads a process's marks; a zombie and another user's process have none.
+func inspect(pid int) (marked, bool) {
+	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err != nil || !bytes.Contains(environment, []byte(markDir)) {
+		return marked{}, false
+	}
+	arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil {
+		return marked{}, false
+	}
+	program, _, _ := strings.Cut(string(arguments), "\x00")
+	process := marked{running: running{pid: pid, program: filepath.Base(program)}}
+	for _, variable := range strings.Split(string(environment), "\x00") {
+		for mark, value := range map[string]*string{markDir: &process.dir, markName: &process.name, markPrint: &process.print} {
+			if strings.HasPrefix(variable, mark) {
+				*value = strings.TrimPrefix(variable, mark)
+			}
+		}
+	}
+	return process, true
+}
+
+// alive says whether the component runs; it is asked while waiting for its readiness.
+func (c *cluster) alive(name string) bool {
+	for _, process := range c.processes() {
+		if process.name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// stop asks, waits, and then does not ask any more; without patience it does not ask at all.
+// The process is looked at again before each signal: its pid may be another's by now.
+func stop(process running, patience time.Duration) error {
+	if patience > 0 && signalAndWait(process, syscall.SIGTERM, patience) {
+		return nil
+	}
+	if signalAndWait(process, syscall.SIGKILL, 10*time.Second) {
+		return nil
+	}
+	return fmt.Errorf("%s (pid %d) does not end", process.name, process.pid)
+}
+
+func signalAndWait(process running, signal syscall.Signal, patience time.Duration) (ended bool) {
+	deadline := time.Now().Add(patience)
+	for sent := false; time.Now().Before(deadline); sent = true {
+		now, ok := inspect(process.pid)
+		if !ok || now.running != process {
+			return true
+		}
+		if !sent {
+			_ = syscall.Kill(process.pid, signal)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return false
+}
+
+// closeInheritedFilesOnExec keeps a lock or a pipe of our caller (make's job server, flock(1)) from living on in the components.
+func closeInheritedFilesOnExec() {
+	entries, _ := os.ReadDir("/proc/self/fd")
+	for _, entry := range entries {
+		if number, err := strconv.Atoi(entry.Name()); err == nil && number > 2 {
+			syscall.CloseOnExec(number)
+		}
+	}
+}
+
+// tail is the end of a component's log, for error messages.
+func (c *cluster) tail(name string) string {
+	text, err := os.ReadFile(c.path("logs", name+".log"))
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	return strings.Join(lines[max(0, len(lines)-15):], "\n")
+}
