@@ -117,6 +117,48 @@ pub struct Cause {
     pub field: String,
 }
 
+impl Cause {
+    /// A value that is wrong.
+    #[must_use]
+    pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            reason: "FieldValueInvalid",
+            message: message.into(),
+            field: field.into(),
+        }
+    }
+
+    /// A value that is missing.
+    #[must_use]
+    pub fn required(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            reason: "FieldValueRequired",
+            message: message.into(),
+            field: field.into(),
+        }
+    }
+
+    /// A value that is longer than allowed.
+    #[must_use]
+    pub fn too_long(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            reason: "FieldValueTooLong",
+            message: message.into(),
+            field: field.into(),
+        }
+    }
+
+    /// A value out of a fixed set that we do not know.
+    #[must_use]
+    pub fn not_supported(field: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            reason: "FieldValueNotSupported",
+            message: message.into(),
+            field: field.into(),
+        }
+    }
+}
+
 /// What was decided about one admission request.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Verdict {
@@ -126,4 +168,21 @@ pub struct Verdict {
     pub warnings: Vec<String>,
     /// Changes to the object; empty when it is refused.
     pub patch: Vec<PatchOperation>,
+}
+
+impl Verdict {
+    /// Refused for one reason.
+    #[must_use]
+    pub fn denied(cause: Cause) -> Self {
+        Self {
+            causes: vec![cause],
+            ..Self::default()
+        }
+    }
+
+    /// Whether the object may be written.
+    #[must_use]
+    pub fn allowed(&self) -> bool {
+        self.causes.is_empty()
+    }
 }

@@ -1,5 +1,58 @@
 //! The domain of JobTemplates and JobExecutions: decisions only. Nothing here awaits, reads a clock or reaches outside.
 
+mod containers;
+pub mod default;
+mod expansion;
+#[cfg(test)]
+mod fixture;
 pub mod job;
+pub mod name;
+mod path;
+pub mod payload;
 pub mod status;
+mod subject;
 pub mod transition;
+pub mod validate;
+mod view;
+mod warnings;
+
+use std::collections::BTreeMap;
+
+/// Bounds that the command line sets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Longest payload of an execution, in bytes of text.
+    pub payload_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            payload_bytes: 256 * 1024,
+        }
+    }
+}
+
+/// What is known about JobTemplates while an execution is admitted: memory only, never a call.
+pub trait Templates {
+    /// The labels of a template.
+    fn labels(&self, namespace: &str, name: &str) -> Lookup;
+}
+
+/// The answer about one template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lookup {
+    /// The store is not filled yet, or there is none: nothing can be said.
+    Unfilled,
+    /// The store is filled and has no such template.
+    Missing,
+    /// The template is there, with these labels.
+    Found(BTreeMap<String, String>),
+}
+
+/// Without an API server nothing is known about any template.
+impl Templates for () {
+    fn labels(&self, _: &str, _: &str) -> Lookup {
+        Lookup::Unfilled
+    }
+}

@@ -1,0 +1,108 @@
+//! Borrowed, partial views of our objects: the fields that admission reads, in both versions alike; the rest is skipped
+//! and never lost, because nothing is written back from here.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// An object whose spec is compared before it is read.
+#[derive(Deserialize)]
+pub(super) struct Object<'a> {
+    #[serde(borrow)]
+    pub(super) metadata: Metadata<'a>,
+    #[serde(borrow, default)]
+    pub(super) spec: Option<&'a RawValue>,
+}
+
+/// What decisions read of an object's metadata.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Metadata<'a> {
+    #[serde(borrow, default)]
+    pub(super) name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) annotations: Strings<'a>,
+    #[serde(borrow, default)]
+    pub(super) labels: Strings<'a>,
+    #[serde(borrow, default)]
+    pub(super) deletion_timestamp: Option<Text<'a>>,
+}
+
+/// Labels or annotations; `None` when the object has no such member and a patch must create it first.
+pub(super) type Strings<'a> = Option<BTreeMap<Text<'a>, Text<'a>>>;
+
+/// A string that borrows where JSON has no escapes.
+#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+
+impl std::borrow::Borrow<str> for Text<'_> {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Text<'_> {
+    /// The text, empty when there is none.
+    pub(super) fn of<'t>(text: Option<&'t Text<'_>>) -> &'t str {
+        text.map_or("", |text| &text.0)
+    }
+}
+
+/// The spec of a JobExecution.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ExecutionSpec<'a> {
+    #[serde(borrow, default)]
+    pub(super) job_template_name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) payload: Option<&'a RawValue>,
+}
+
+/// The spec of a JobTemplate.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TemplateSpec<'a> {
+    #[serde(borrow, default)]
+    pub(super) job_template: Option<&'a RawValue>,
+}
+
+/// Decodes one view.
+pub(super) fn of<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, serde_json::Error> {
+    serde_json::from_str(raw.get())
+}
+
+/// Whether two raw values say the same; the order of members does not count.
+pub(super) fn same(one: Option<&RawValue>, other: Option<&RawValue>) -> bool {
+    let (Some(one), Some(other)) = (one, other) else {
+        return one.is_none() && other.is_none();
+    };
+    let tree = |raw: &RawValue| serde_json::from_str::<serde_json::Value>(raw.get()).ok();
+    one.get() == other.get() || tree(one).is_some_and(|tree_of_one| tree(other) == Some(tree_of_one))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(text: &str) -> &RawValue {
+        serde_json::from_str(text).expect("the fixture is JSON")
+    }
+
+    #[test]
+    fn compares_what_json_means() {
+        let cases = [
+            (r#"{"a":1,"b":2}"#, r#"{"a":1,"b":2}"#, true),
+            (r#"{"a":1,"b":2}"#, r#"{ "b":2, "a":1 }"#, true),
+            (r#""<""#, r#""\u003c""#, true),
+            (r#"{"a":1}"#, r#"{"a":2}"#, false),
+            (r"[1,2]", r"[2,1]", false),
+        ];
+        for (one, other, expected) in cases {
+            assert_eq!(same(Some(raw(one)), Some(raw(other))), expected, "{one} {other}");
+        }
+        assert!(same(None, None));
+        assert!(!same(Some(raw("1")), None));
+    }
+}
