@@ -19,6 +19,9 @@ pub mod clients;
 pub mod commands;
 pub mod condition;
 pub mod dispatch;
+mod process;
+pub mod serve;
+pub mod telemetry;
 
 use cli::{Cli, Command};
 
@@ -28,7 +31,8 @@ use cli::{Cli, Command};
 /// Whatever keeps the command from doing what it was asked for; the text says what to do.
 pub fn run(cli: &Cli) -> anyhow::Result<()> {
     match &cli.command {
+        None => process::run(&cli.serve),
+        Some(Command::Serve(args)) => process::run(args),
         Some(Command::Crds(args)) => commands::crds::run(args),
-        Some(Command::Serve(_)) | None => Ok(()),
     }
 }

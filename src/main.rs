@@ -1,15 +1,24 @@
 //! The `stationmaster` command: parse, run, exit code.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 use stationmaster::cli::Cli;
+
+/// Where the kubelet looks for the reason of a container's end.
+const TERMINATION_LOG: &str = "/dev/termination-log";
 
 fn main() -> ExitCode {
     match stationmaster::run(&Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("stationmaster: {error:#}");
+            // Outside a pod there is no such file, and it is not ours to make one.
+            if let Ok(mut log) = OpenOptions::new().write(true).truncate(true).open(TERMINATION_LOG) {
+                let _ = write!(log, "{error:#}");
+            }
             ExitCode::FAILURE
         }
     }

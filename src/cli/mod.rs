@@ -1,0 +1,121 @@
+//! The command line as plain data; nothing is opened or decided here.
+
+pub mod address;
+mod flag;
+pub mod serve;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+pub use address::ListenAddress;
+pub use serve::{Component, LogFormat, ServeArgs};
+
+const EXAMPLES: &str = "\
+Examples:
+  A certificate for this machine, then webhooks, execute endpoint and reconcilers:
+    stationmaster certs --out certs --host localhost --host 127.0.0.1
+    stationmaster serve --tls-cert-file-path certs/tls.crt --tls-key-file-path certs/tls.key
+
+  The webhooks alone; needs neither a cluster nor a kubeconfig:
+    stationmaster serve --components admission,conversion \\
+        --tls-cert-file-path certs/tls.crt --tls-key-file-path certs/tls.key
+
+  What a cluster has to know of it:
+    stationmaster manifests --webhook-url https://192.0.2.7:8443 --ca-file certs/ca.crt | kubectl apply --server-side -f -
+
+Flags without a command are those of `serve`; `stationmaster serve --help` explains them.";
+
+/// Kubernetes add-on: a TLS webhook server and the reconcilers beside it.
+#[derive(Debug, Parser)]
+#[command(version, about, args_conflicts_with_subcommands = true, after_help = EXAMPLES, max_term_width = 110)]
+pub struct Cli {
+    /// What to do; without a command: `serve`.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Flags without a command are those of `serve`.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+/// The sub-commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer webhooks and the execute endpoint, and run the reconcilers.
+    Serve(Box<ServeArgs>),
+    /// Print all CustomResourceDefinitions as YAML.
+    Crds(CrdsArgs),
+}
+
+/// Flags of `crds`.
+#[derive(Debug, Clone, Args)]
+pub struct CrdsArgs {
+    /// Write one file per kind into this folder instead of printing.
+    #[arg(long, value_name = "FOLDER")]
+    pub out: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn serve(flags: &[&str]) -> ServeArgs {
+        Cli::try_parse_from([&["stationmaster"], flags].concat()).unwrap().serve
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_command_means_serve() {
+        let cli = Cli::try_parse_from(["stationmaster", "--default-namespace=jobs"]).unwrap();
+        assert!(cli.command.is_none());
+        assert_eq!(cli.serve.execute.default_namespace, "jobs");
+    }
+
+    #[test]
+    fn booleans_are_taken_as_go_takes_them() {
+        assert!(!serve(&[]).controllers.leader_elect);
+        assert!(serve(&["--leader-elect"]).controllers.leader_elect);
+        assert!(serve(&["--leader-elect=true"]).controllers.leader_elect);
+        assert!(serve(&["--leader-elect=1"]).controllers.leader_elect);
+        assert!(!serve(&["--leader-elect=false"]).controllers.leader_elect);
+        assert!(Cli::try_parse_from(["stationmaster", "--leader-elect=maybe"]).is_err());
+    }
+
+    #[test]
+    fn upstreams_flags_without_a_meaning_are_accepted_and_named() {
+        let flags = [
+            "--zap-log-level=debug",
+            "--zap-devel",
+            "--debug",
+            "--metrics-secure=false",
+            "--enable-http2",
+        ];
+        let named = serve(&flags).ignored.named();
+        assert_eq!(
+            named,
+            [
+                "--zap-devel",
+                "--zap-log-level",
+                "--debug",
+                "--metrics-secure",
+                "--enable-http2"
+            ]
+        );
+        assert!(serve(&[]).ignored.named().is_empty());
+    }
+
+    #[test]
+    fn components_are_a_list() {
+        assert_eq!(
+            serve(&["--components=admission,conversion"]).components,
+            [Component::Admission, Component::Conversion]
+        );
+        assert_eq!(serve(&[]).components, Component::ALL);
+    }
+}

@@ -1,0 +1,149 @@
+//! The life of a serving process: telemetry, the cluster, both halves under one token, the signal that ends them.
+
+use std::future::pending;
+use std::sync::Arc;
+
+use anyhow::Context;
+use rustls::crypto::ring;
+use tokio::runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::{Component, ServeArgs};
+use crate::clients::cluster::{Cluster, Templates};
+use crate::serve::health::Readiness;
+use crate::serve::metrics::Metrics;
+use crate::serve::{Server, State};
+use crate::telemetry::Telemetry;
+
+/// Runs until a signal or the first failure of either half.
+pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
+    // Some clients look for a process-wide provider and panic without one. A second call changes nothing.
+    let _ = ring::default_provider().install_default();
+    let telemetry = Telemetry::start(&args.observe)?;
+    warn(args);
+    let runtime = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start threads")?;
+    let ended = runtime.block_on(compose(args, &telemetry));
+    if let Err(error) = &ended {
+        tracing::error!(error = format!("{error:#}"), "stopping");
+    }
+    ended
+}
+
+async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let mut signals = Signals::new()?;
+    let mut registry = telemetry.registry();
+    let metrics = Metrics::register(&mut registry);
+    let readiness = Readiness::default();
+    let cluster = if needs_cluster(&args.components) {
+        Some(Cluster::connect(args.controllers.kubeconfig.as_deref()).await?)
+    } else {
+        None
+    };
+    // The watches outlive the drain: until its end executes are answered.
+    let (templates, watches) = watches(cluster.as_ref(), &readiness);
+    let state = State {
+        cluster,
+        templates,
+        registry,
+        metrics,
+        readiness,
+        execute: args.execute.clone(),
+    };
+    let server = Server::bind(args, in_cluster(), Arc::new(state)).await?;
+    // The reconcilers join here: whichever half fails first ends the other.
+    let halves = async { server.run(stop.clone()).await.context("the server failed") };
+    tokio::select! {
+        ended = halves => ended,
+        again = signals.twice(&stop) => again,
+        () = watches => anyhow::bail!("the watch of job templates has ended"),
+    }
+}
+
+/// Admission and conversion read nothing but the object that they are asked about.
+fn needs_cluster(components: &[Component]) -> bool {
+    components.contains(&Component::Execute) || components.contains(&Component::Controllers)
+}
+
+/// The shared watches and the future that runs them, which does not end.
+fn watches(cluster: Option<&Cluster>, readiness: &Readiness) -> (Option<Templates>, impl Future<Output = ()> + use<>) {
+    let opened = cluster.map(|cluster| {
+        (
+            cluster.templates(CancellationToken::new()),
+            readiness.gate("job templates"),
+        )
+    });
+    let templates = opened.as_ref().map(|((templates, _), _)| templates.clone());
+    let run = async move {
+        let Some(((templates, watch), gate)) = opened else {
+            return pending().await;
+        };
+        let fill = async {
+            if templates.wait_until_ready().await {
+                gate.open();
+            }
+            pending::<()>().await;
+        };
+        tokio::select! {
+            () = watch => {}
+            () = fill => {}
+        }
+    };
+    (templates, run)
+}
+
+/// What the operator should know before the first request.
+fn warn(args: &ServeArgs) {
+    let ignored = args.ignored.named();
+    if !ignored.is_empty() {
+        tracing::warn!(flags = ignored.join(" "), "these flags mean nothing here");
+    }
+    let webhooks = [Component::Admission, Component::Conversion];
+    let wanted = webhooks.iter().any(|component| args.components.contains(component));
+    if wanted && args.webhook.tls_cert_file_path.is_none() {
+        tracing::warn!(
+            "admission and conversion are off: pass --tls-cert-file-path and --tls-key-file-path (`stationmaster certs` \
+             makes files to try with)"
+        );
+    }
+}
+
+/// Every pod is told where the API server is.
+fn in_cluster() -> bool {
+    std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
+
+/// SIGTERM from the kubelet, SIGINT from a terminal.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("cannot listen for signals");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    /// The first signal begins the shutdown, the second ends it.
+    async fn twice(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
+        self.next().await;
+        stop.cancel();
+        self.next().await;
+        anyhow::bail!("told to stop twice: what was in flight is lost")
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `/validate` and `/mutate`: decode the review, decide, encode the answer. What is decided lives in the domains.
+
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+
+use super::answer::Answer;
+use super::state::AppState;
+use super::{MUTATE, VALIDATE, body};
+use crate::api::names::DISPATCH_GROUP;
+use crate::api::review::{AdmissionRequest, Verdict};
+
+/// A review holds the object twice on UPDATE, and escaping can double each.
+const BODY_LIMIT: usize = 8 << 20;
+/// What the API server waits for us when it does not say.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// `POST /validate`.
+pub(super) async fn validate(State(state): State<AppState>, request: Request) -> Response {
+    respond(&state, VALIDATE, request).await
+}
+
+/// `POST /mutate`.
+pub(super) async fn mutate(State(state): State<AppState>, request: Request) -> Response {
+    respond(&state, MUTATE, request).await
+}
+
+async fn respond(state: &AppState, route: &'static str, request: Request) -> Response {
+    let started = Instant::now();
+    let patience = patience(request.uri().query()).unwrap_or(PATIENCE);
+    let body = match body::read(request.into_body(), BODY_LIMIT, patience).await {
+        Ok(body) => body,
+        Err(error) => {
+            tracing::warn!(route, decision = "unread", %error, "request");
+            state.metrics.observe(route, "unread", started);
+            return error.into_response();
+        }
+    };
+    answer(state, route, &body, started)
+}
+
+fn answer(state: &AppState, route: &'static str, body: &Bytes, started: Instant) -> Response {
+    let review = super::answer::decode(body);
+    let answer = match &review {
+        Ok(review) => Answer::to(&review.request, decide(state, route, &review.request)),
+        Err(undecodable) => Answer::invalid(undecodable),
+    };
+    let decision = answer.decision();
+    state.metrics.observe(route, decision, started);
+    let duration_us = started.elapsed().as_micros();
+    tracing::info!(uid = answer.uid(), route, decision, duration_us, "request");
+    answer.into_response()
+}
+
+/// Asks the domain of the kind. `Err` is a refusal that is no fault of the object.
+fn decide(_state: &AppState, route: &'static str, request: &AdmissionRequest<'_>) -> Result<Verdict, String> {
+    if !request.sub_resource.is_empty() || !matches!(&*request.operation, "CREATE" | "UPDATE") {
+        return Ok(Verdict::default());
+    }
+    let kind = &request.kind;
+    match (route, &*kind.group, &*kind.kind) {
+        (_, DISPATCH_GROUP, "JobTemplate" | "JobExecution") => Ok(Verdict::default()),
+        _ => Err(format!(
+            "{} of {}/{} is not a kind that stationmaster knows; correct the rules of the webhook configuration",
+            kind.kind, kind.group, kind.version
+        )),
+    }
+}
+
+/// The API server's own patience, which it sends as `timeout=5s`.
+fn patience(query: Option<&str>) -> Option<Duration> {
+    let timeout = query?.split('&').find_map(|pair| pair.strip_prefix("timeout="))?;
+    let (number, unit) = timeout.split_at(timeout.find(|c: char| !c.is_ascii_digit())?);
+    let number = number.parse().ok()?;
+    match unit {
+        "s" => Some(Duration::from_secs(number)),
+        "ms" => Some(Duration::from_millis(number)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_callers_patience_is_read() {
+        assert_eq!(patience(Some("timeout=5s")), Some(Duration::from_secs(5)));
+        assert_eq!(patience(Some("a=b&timeout=250ms")), Some(Duration::from_millis(250)));
+        for other in [
+            None,
+            Some(""),
+            Some("timeout="),
+            Some("timeout=5"),
+            Some("timeout=1m0s"),
+            Some("timeouts=5s"),
+        ] {
+            assert_eq!(patience(other), None, "{other:?}");
+        }
+    }
+}

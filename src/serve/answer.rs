@@ -1,0 +1,355 @@
+//! AdmissionReview on the wire: the question in, the answer out. Every answer is HTTP 200 and repeats the uid.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+
+use crate::api::review::{ADMISSION_API_VERSION, AdmissionRequest, AdmissionReview, Cause, Verdict};
+
+/// A review that cannot be answered by looking at its object.
+#[derive(Debug)]
+pub(super) struct Undecodable {
+    /// Empty when even that could not be read.
+    uid: String,
+    fault: String,
+}
+
+/// Reads a review; objects stay as they are.
+pub(super) fn decode(body: &[u8]) -> Result<AdmissionReview<'_>, Undecodable> {
+    let fault = match serde_json::from_slice::<AdmissionReview<'_>>(body) {
+        Ok(review) if review.api_version == ADMISSION_API_VERSION => return Ok(review),
+        Ok(review) => format!("apiVersion is {:?}, not {ADMISSION_API_VERSION:?}", review.api_version),
+        Err(error) => format!("not an AdmissionReview: {error}"),
+    };
+    Err(Undecodable { uid: uid(body), fault })
+}
+
+/// What the API server is told.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Answer<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    response: AdmissionResponse<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AdmissionResponse<'a> {
+    uid: &'a str,
+    allowed: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Status<'a> {
+    code: u16,
+    reason: &'static str,
+    message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Details<'a> {
+    name: &'a str,
+    group: &'a str,
+    kind: &'a str,
+    causes: Vec<Cause>,
+}
+
+impl<'a> Answer<'a> {
+    /// What was decided about a request; `Err` is a refusal that is no fault of the object.
+    pub(super) fn to(request: &'a AdmissionRequest<'_>, decided: Result<Verdict, String>) -> Self {
+        let mut response = AdmissionResponse::new(&request.uid);
+        match decided {
+            Ok(verdict) => {
+                response.warnings = verdict.warnings;
+                if verdict.causes.is_empty() {
+                    response.allowed = true;
+                    response.patch = patch(&verdict.patch);
+                    response.patch_type = response.patch.as_ref().map(|_| "JSONPatch");
+                } else {
+                    response.status = Some(Status::invalid(request, verdict.causes));
+                }
+            }
+            Err(message) => response.status = Some(Status::plain(403, "Forbidden", message)),
+        }
+        Self::of(response)
+    }
+
+    /// The review itself is not one.
+    pub(super) fn invalid(undecodable: &'a Undecodable) -> Self {
+        let mut response = AdmissionResponse::new(&undecodable.uid);
+        response.status = Some(Status::plain(400, "BadRequest", undecodable.fault.clone()));
+        Self::of(response)
+    }
+
+    /// The uid that is repeated.
+    pub(super) fn uid(&self) -> &str {
+        self.response.uid
+    }
+
+    /// The answer in one word, for logs and metrics.
+    pub(super) fn decision(&self) -> &'static str {
+        match &self.response.status {
+            None if self.response.patch.is_some() => "patch",
+            None => "allow",
+            Some(status) if status.code == 400 => "invalid",
+            Some(_) => "deny",
+        }
+    }
+
+    fn of(response: AdmissionResponse<'a>) -> Self {
+        Self {
+            api_version: ADMISSION_API_VERSION,
+            kind: "AdmissionReview",
+            response,
+        }
+    }
+}
+
+impl IntoResponse for Answer<'_> {
+    fn into_response(self) -> Response {
+        // Strings and numbers only: nothing in here can fail to serialise.
+        let body = serde_json::to_vec(&self).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+}
+
+impl<'a> AdmissionResponse<'a> {
+    fn new(uid: &'a str) -> Self {
+        Self {
+            uid,
+            allowed: false,
+            status: None,
+            patch_type: None,
+            patch: None,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+impl<'a> Status<'a> {
+    /// As the API server words its own: all faults in the message, each fault a cause.
+    fn invalid(request: &'a AdmissionRequest<'_>, causes: Vec<Cause>) -> Self {
+        let (group, kind, name) = (&*request.kind.group, &*request.kind.kind, &*request.name);
+        let faults: Vec<_> = causes
+            .iter()
+            .map(|cause| format!("{}: {}", cause.field, cause.message))
+            .collect();
+        let faults = match faults.as_slice() {
+            [fault] => fault.clone(),
+            _ => format!("[{}]", faults.join(", ")),
+        };
+        let message = format!("{kind}.{group} {name:?} is invalid: {faults}");
+        Self {
+            details: Some(Details {
+                name,
+                group,
+                kind,
+                causes,
+            }),
+            ..Self::plain(422, "Invalid", message)
+        }
+    }
+
+    fn plain(code: u16, reason: &'static str, message: String) -> Self {
+        Self {
+            code,
+            reason,
+            message,
+            details: None,
+        }
+    }
+}
+
+fn patch(operations: &[crate::api::review::PatchOperation]) -> Option<String> {
+    let json = serde_json::to_vec(operations).ok().filter(|_| !operations.is_empty())?;
+    Some(STANDARD.encode(json))
+}
+
+/// The uid of something that is not quite a review, even when what follows it cannot be read.
+fn uid(body: &[u8]) -> String {
+    let found = RefCell::new(String::new());
+    let mut json = serde_json::Deserializer::from_slice(body);
+    // What goes wrong behind the uid was reported already.
+    let _ = Find {
+        path: &["request", "uid"],
+        found: &found,
+    }
+    .deserialize(&mut json);
+    found.into_inner()
+}
+
+/// Follows a path of members to a string.
+struct Find<'a> {
+    path: &'a [&'a str],
+    found: &'a RefCell<String>,
+}
+
+impl<'de> DeserializeSeed<'de> for Find<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Find<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object with a uid")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<(), E> {
+        if self.path.is_empty() {
+            text.clone_into(&mut self.found.borrow_mut());
+        }
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(name) = members.next_key::<Cow<'de, str>>()? {
+            match self.path {
+                [first, rest @ ..] if name == *first => {
+                    members.next_value_seed(Find {
+                        path: rest,
+                        found: self.found,
+                    })?;
+                }
+                _ => drop(members.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::api::review::PatchOperation;
+
+    const REVIEW: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u-1",
+        "kind":{"group":"dispatcher.ivan.vc","version":"v1beta1","kind":"JobTemplate"},"name":"a","operation":"CREATE"}}"#;
+
+    fn told(decided: Result<Verdict, String>) -> Value {
+        let review = decode(REVIEW.as_bytes()).unwrap();
+        serde_json::to_value(Answer::to(&review.request, decided)).unwrap()["response"].take()
+    }
+
+    fn cause(field: &str, message: &str) -> Cause {
+        Cause {
+            reason: "FieldValueInvalid",
+            message: message.to_owned(),
+            field: field.to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_allowed_object_is_told_in_few_words() {
+        assert_eq!(told(Ok(Verdict::default())), json!({"uid": "u-1", "allowed": true}));
+    }
+
+    #[test]
+    fn a_patch_is_base64() {
+        let remove = PatchOperation::Remove { path: "/a".to_owned() };
+        let answer = told(Ok(Verdict {
+            patch: vec![remove],
+            ..Verdict::default()
+        }));
+        assert_eq!(answer["patchType"], "JSONPatch");
+        let patch = STANDARD.decode(answer["patch"].as_str().unwrap()).unwrap();
+        assert_eq!(patch, br#"[{"op":"remove","path":"/a"}]"#);
+    }
+
+    #[test]
+    fn a_denial_names_every_fault_twice() {
+        let causes = vec![cause("spec.a", "bad"), cause("spec.b", "worse")];
+        let answer = told(Ok(Verdict {
+            causes,
+            warnings: vec!["odd".to_owned()],
+            ..Verdict::default()
+        }));
+        assert_eq!(
+            answer,
+            json!({
+                "uid": "u-1",
+                "allowed": false,
+                "warnings": ["odd"],
+                "status": {
+                    "code": 422,
+                    "reason": "Invalid",
+                    "message": "JobTemplate.dispatcher.ivan.vc \"a\" is invalid: [spec.a: bad, spec.b: worse]",
+                    "details": {
+                        "name": "a",
+                        "group": "dispatcher.ivan.vc",
+                        "kind": "JobTemplate",
+                        "causes": [
+                            {"reason": "FieldValueInvalid", "message": "bad", "field": "spec.a"},
+                            {"reason": "FieldValueInvalid", "message": "worse", "field": "spec.b"},
+                        ],
+                    },
+                },
+            })
+        );
+    }
+
+    #[test]
+    fn a_refusal_that_is_no_fault_of_the_object_is_forbidden() {
+        let answer = told(Err("not ours".to_owned()));
+        let status = json!({"code": 403, "reason": "Forbidden", "message": "not ours"});
+        assert_eq!(answer, json!({"uid": "u-1", "allowed": false, "status": status}));
+    }
+
+    #[test]
+    fn the_uid_comes_back_whenever_it_can_be_read() {
+        for (body, uid) in [
+            (r#"{"request":{"uid":"u-2"}}"#, "u-2"),
+            (r#"{"request":{"uid":"u-3","object":{"a":"#, "u-3"),
+            (
+                r#"{"kind":[{"uid":"no"}],"request":{"object":{"uid":"no"},"uid":"u-\u0034"}}"#,
+                "u-4",
+            ),
+            (r#"{"request":{"uid":5}}"#, ""),
+            ("[]", ""),
+            ("", ""),
+        ] {
+            let undecodable = decode(body.as_bytes()).unwrap_err();
+            assert_eq!(undecodable.uid, uid, "{body}");
+            assert_eq!(Answer::invalid(&undecodable).decision(), "invalid");
+        }
+    }
+
+    #[test]
+    fn another_version_of_the_review_is_not_guessed_at() {
+        let body = REVIEW.replace("admission.k8s.io/v1", "admission.k8s.io/v1beta1");
+        let undecodable = decode(body.as_bytes()).unwrap_err();
+        assert_eq!(undecodable.uid, "u-1");
+        assert_eq!(
+            undecodable.fault,
+            "apiVersion is \"admission.k8s.io/v1beta1\", not \"admission.k8s.io/v1\""
+        );
+    }
+}

@@ -1,0 +1,169 @@
+//! One connection: handshake, HTTP/1.1 or HTTP/2, and every request guarded against panics.
+
+use std::convert::Infallible;
+use std::panic::AssertUnwindSafe;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use axum::response::IntoResponse;
+use futures::FutureExt;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tower::Service as _;
+
+use super::guard::{Activity, Guarded, InFlight, Patience};
+use super::health::Readiness;
+use super::metrics::Metrics;
+
+/// Time for a TLS handshake.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// An HTTP/2 client that is silent for so long is asked whether it is still there.
+const PING: Duration = Duration::from_secs(30);
+/// HTTP/2 requests of one connection at a time.
+const STREAMS: u32 = 256;
+/// Largest head of a request.
+const HEAD_BYTES: usize = 32 << 10;
+
+/// What all connections of a listener share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) router: Router,
+    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) patience: Patience,
+    pub(super) metrics: Metrics,
+    pub(super) readiness: Readiness,
+    /// HTTP/2 connections are told to go elsewhere; HTTP/1 answers say so themselves.
+    pub(super) draining: CancellationToken,
+    /// Every connection ends after the request that it is at.
+    pub(super) closing: CancellationToken,
+}
+
+/// Serves one client to the end. Its failures are the client's and only worth a debug line.
+pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>) {
+    // Without it an answer in two writes waits for the client's delayed acknowledgement.
+    let _ = socket.set_nodelay(true);
+    let Some(acceptor) = &shared.tls else {
+        return http1(socket, &shared).await;
+    };
+    match timeout(HANDSHAKE, acceptor.accept(socket)).await {
+        Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => http2(stream, &shared).await,
+        Ok(Ok(stream)) => http1(stream, &shared).await,
+        Ok(Err(error)) => tracing::debug!(%error, "handshake failed"),
+        Err(_) => tracing::debug!("handshake timed out"),
+    }
+}
+
+async fn http1(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Arc<Shared>) {
+    let service = Service::new(shared);
+    let io = TokioIo::new(Guarded::new(stream, service.activity.clone(), shared.patience));
+    let mut builder = http1::Builder::new();
+    // One write for head and body; the guard has the time limits.
+    builder.writev(false).header_read_timeout(None).max_buf_size(HEAD_BYTES);
+    let mut connection = pin!(builder.serve_connection(io, service));
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        () = shared.closing.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    report(ended);
+}
+
+async fn http2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, shared: &Arc<Shared>) {
+    let service = Service::new(shared);
+    let patience = Patience {
+        head: None,
+        ..shared.patience
+    };
+    let io = TokioIo::new(Guarded::new(stream, service.activity.clone(), patience));
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING)
+        .max_concurrent_streams(STREAMS);
+    builder.max_header_list_size(HEAD_BYTES.try_into().unwrap_or(u32::MAX));
+    let mut connection = pin!(builder.serve_connection(io, service));
+    let ended = tokio::select! {
+        biased;
+        ended = connection.as_mut() => ended,
+        () = shared.draining.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    report(ended);
+}
+
+fn report(ended: hyper::Result<()>) {
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended early");
+    }
+}
+
+/// The router as hyper calls it.
+#[derive(Clone)]
+struct Service {
+    shared: Arc<Shared>,
+    activity: Arc<Activity>,
+}
+
+impl Service {
+    fn new(shared: &Arc<Shared>) -> Self {
+        Self {
+            shared: shared.clone(),
+            activity: Arc::default(),
+        }
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for Service {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let in_flight = self.activity.begin();
+        Box::pin(respond(self.shared.clone(), request, in_flight))
+    }
+}
+
+async fn respond(
+    shared: Arc<Shared>,
+    request: Request<Incoming>,
+    in_flight: InFlight,
+) -> Result<Response<Body>, Infallible> {
+    let version = request.version();
+    let mut router = shared.router.clone();
+    let answer = AssertUnwindSafe(async move { router.call(request.map(Body::new)).await });
+    let mut response = match answer.catch_unwind().await {
+        Ok(Ok(response)) => response,
+        Ok(Err(never)) => match never {},
+        Err(_) => panicked(&shared.metrics),
+    };
+    if version < Version::HTTP_2 && shared.readiness.is_closing() {
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    drop(in_flight);
+    Ok(response)
+}
+
+/// The panic itself was printed where it happened.
+fn panicked(metrics: &Metrics) -> Response<Body> {
+    metrics.panics.inc();
+    tracing::error!("a handler panicked; its request is answered with 500");
+    (StatusCode::INTERNAL_SERVER_ERROR, "internal error").into_response()
+}

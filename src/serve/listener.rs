@@ -1,0 +1,108 @@
+//! A bound address and its accept loop: as many connections as allowed, the others wait in the system's queue.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::metrics::gauge::Gauge;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
+
+use super::connection::{self, Shared};
+use crate::cli::ListenAddress;
+
+/// Pause after a failed accept: the process may be out of file descriptors, and a loop would only make it worse.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A bound address.
+#[derive(Debug)]
+pub struct Listener {
+    /// For logs and metrics: `webhook`.
+    pub name: &'static str,
+    socket: TcpListener,
+}
+
+impl Listener {
+    /// Binds an address.
+    ///
+    /// # Errors
+    /// The system refuses, or the host name has no address.
+    pub async fn bind(name: &'static str, address: &ListenAddress) -> io::Result<Option<Self>> {
+        let socket = match address {
+            ListenAddress::Off => return Ok(None),
+            ListenAddress::At { host, port } if host.is_empty() => bind_all(*port).await?,
+            ListenAddress::At { host, port } => TcpListener::bind((host.as_str(), *port)).await?,
+        };
+        Ok(Some(Self { name, socket }))
+    }
+
+    /// Where it listens; the port is the real one.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Accepts until closing; the connections go on in `tasks`.
+    pub(super) async fn accept(self, shared: Shared, connections: usize, tasks: TaskTracker) {
+        let slots = Arc::new(Semaphore::new(connections));
+        let open = shared.metrics.connections(self.name);
+        let shared = Arc::new(shared);
+        loop {
+            let next = async {
+                let slot = slots.clone().acquire_owned().await;
+                (slot, accept(&self.socket).await)
+            };
+            let (slot, client) = tokio::select! {
+                next = next => next,
+                () = shared.closing.cancelled() => return,
+            };
+            let (shared, counted) = (shared.clone(), Counted::new(&open));
+            tasks.spawn(async move {
+                connection::serve(client, shared).await;
+                drop((slot, counted));
+            });
+        }
+    }
+}
+
+/// Every address, of both families where the system has both.
+async fn bind_all(port: u16) -> io::Result<TcpListener> {
+    match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
+        Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+            TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await
+        }
+        bound => bound,
+    }
+}
+
+async fn accept(socket: &TcpListener) -> TcpStream {
+    loop {
+        match socket.accept().await {
+            Ok((client, _)) => return client,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Counts a connection while it lives.
+struct Counted(Gauge);
+
+impl Counted {
+    fn new(open: &Gauge) -> Self {
+        open.inc();
+        Self(open.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

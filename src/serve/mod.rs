@@ -1,0 +1,85 @@
+//! The serve half: every route in one list, the listeners they are answered on, and the way down at shutdown.
+
+mod admission;
+mod answer;
+mod body;
+mod connection;
+pub mod error;
+mod guard;
+pub mod health;
+pub mod listener;
+pub mod metrics;
+mod plan;
+mod server;
+pub mod state;
+pub mod tls;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+pub use error::Error;
+pub use server::Server;
+pub use state::{AppState, State};
+
+/// Path of the validating webhook.
+pub const VALIDATE: &str = "/validate";
+/// Path of the mutating webhook, which defaults.
+pub const MUTATE: &str = "/mutate";
+/// Path of the conversion webhook.
+pub const CONVERT: &str = "/convert";
+
+/// A group of routes that is switched on and bound as one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Surface {
+    /// Validate and default.
+    Admission,
+    /// Between served versions.
+    Conversion,
+    /// Payloads in, executions out.
+    Execute,
+    /// Is the process alive, is it ready.
+    Health,
+    /// What Prometheus reads.
+    Metrics,
+}
+
+impl Surface {
+    /// Every surface.
+    pub const ALL: [Self; 5] = [
+        Self::Admission,
+        Self::Conversion,
+        Self::Execute,
+        Self::Health,
+        Self::Metrics,
+    ];
+
+    /// The list of routes; whoever adds one adds it here.
+    fn routes(self) -> Router<AppState> {
+        let routes = Router::new();
+        match self {
+            Self::Admission => routes
+                .route(VALIDATE, post(admission::validate))
+                .route(MUTATE, post(admission::mutate)),
+            // Their owners add `conversion::convert` at CONVERT and `execute::execute` at "/execute/{*path}".
+            Self::Conversion | Self::Execute => routes,
+            Self::Health => routes
+                .route("/livez", get(health::live))
+                .route("/readyz", get(health::ready))
+                .route("/healthz", get(health::live)),
+            Self::Metrics => routes.route("/metrics", get(metrics::page)),
+        }
+    }
+}
+
+/// Answers the routes of all surfaces, as tests want it.
+pub fn router(state: AppState) -> Router {
+    surfaces(&Surface::ALL, state)
+}
+
+/// Answers the routes of some surfaces.
+fn surfaces(surfaces: &[Surface], state: AppState) -> Router {
+    let routes = surfaces
+        .iter()
+        .fold(Router::new(), |routes, surface| routes.merge(surface.routes()));
+    routes.fallback(health::nothing_here).with_state(state)
+}

@@ -1,0 +1,98 @@
+//! Logs and the metrics registry: set up once, before anything else happens.
+
+mod lines;
+
+use std::io::IsTerminal;
+
+use anyhow::Context;
+use prometheus_client::registry::Registry;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+use crate::cli::LogFormat;
+use crate::cli::serve::ObserveArgs;
+
+pub use lines::Lines;
+
+/// The process's logs; dropping it writes out what is still buffered.
+#[derive(Debug)]
+pub struct Telemetry {
+    lines: Lines,
+}
+
+impl Telemetry {
+    /// Starts logging to stderr.
+    ///
+    /// # Errors
+    /// The filter cannot be read.
+    pub fn start(args: &ObserveArgs) -> anyhow::Result<Self> {
+        let filter = filter(args.log_level.as_deref())?;
+        let lines = Lines::to_stderr()?;
+        let terminal = std::io::stderr().is_terminal();
+        let text = match args.log_format {
+            LogFormat::Auto => terminal,
+            LogFormat::Text => true,
+            LogFormat::Json => false,
+        };
+        let layer = fmt::layer().with_writer(lines.clone());
+        let layer = if text {
+            layer.with_ansi(false).boxed()
+        } else {
+            layer
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false)
+                .boxed()
+        };
+        // A second start in one process (tests) keeps the first subscriber.
+        let _ = tracing_subscriber::registry()
+            .with(layer.with_filter(filter))
+            .try_init();
+        Ok(Self { lines })
+    }
+
+    /// An empty registry with what logging itself counts.
+    #[must_use]
+    pub fn registry(&self) -> Registry {
+        let mut registry = Registry::default();
+        registry.register(
+            "stationmaster_log_lines_dropped",
+            "Log lines lost because stderr did not take them",
+            self.lines.dropped(),
+        );
+        registry
+    }
+}
+
+impl Drop for Telemetry {
+    fn drop(&mut self) {
+        self.lines.close();
+    }
+}
+
+fn filter(flag: Option<&str>) -> anyhow::Result<EnvFilter> {
+    let environment = std::env::var(EnvFilter::DEFAULT_ENV).ok();
+    let directives = flag
+        .or(environment.as_deref())
+        .filter(|directives| !directives.is_empty())
+        .unwrap_or("info");
+    EnvFilter::builder()
+        .parse(directives)
+        .with_context(|| format!("log level {directives:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bad_filter_is_named() {
+        let error = filter(Some("info,kube=loud")).unwrap_err();
+        assert!(
+            format!("{error:#}").starts_with("log level \"info,kube=loud\": "),
+            "{error:#}"
+        );
+    }
+}
