@@ -22,6 +22,7 @@ pub mod dispatch;
 mod process;
 pub mod serve;
 pub mod telemetry;
+pub mod template;
 
 use cli::{Cli, Command};
 

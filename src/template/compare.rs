@@ -1,0 +1,104 @@
+//! Go's comparisons in templates: `eq` and `ne`, `lt`, `le`, `gt` and `ge`, with their rules of which kinds go
+//! together.
+
+use std::cmp::Ordering;
+
+use super::fault::Failure;
+use super::value::Value;
+
+/// Go's groups of kinds that compare with one another.
+#[derive(PartialEq)]
+enum Basic<'v> {
+    Bool(bool),
+    Int(i64),
+    Uint(u64),
+    Float(f64),
+    Str(&'v [u8]),
+    Other,
+}
+
+fn basic(value: &Value) -> Basic<'_> {
+    match value {
+        Value::Bool(value) => Basic::Bool(*value),
+        Value::Int(_, value) => Basic::Int(*value),
+        Value::Uint(_, value) => Basic::Uint(*value),
+        Value::Float(value) => Basic::Float(*value),
+        Value::Str(text) => Basic::Str(text),
+        _ => Basic::Other,
+    }
+}
+
+fn incompatible<T>(a: &Value, b: &Value) -> Result<T, Failure> {
+    Err(format!(
+        "incompatible types for comparison: {} and {}",
+        a.type_name(),
+        b.type_name()
+    )
+    .into())
+}
+
+/// Whether the first value equals any of the others.
+pub(super) fn eq(first: &Value, others: &[Value]) -> Result<bool, Failure> {
+    if others.is_empty() {
+        return Err("missing argument for comparison".into());
+    }
+    for other in others {
+        if equal(first, other)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn equal(a: &Value, b: &Value) -> Result<bool, Failure> {
+    match (basic(a), basic(b)) {
+        (Basic::Int(a), Basic::Uint(b)) | (Basic::Uint(b), Basic::Int(a)) => Ok(u64::try_from(a) == Ok(b)),
+        (Basic::Other, Basic::Other) => equal_others(a, b),
+        (left, right) if std::mem::discriminant(&left) == std::mem::discriminant(&right) => Ok(left == right),
+        // Nothing differs from everything.
+        _ if a.is_nil() || b.is_nil() => Ok(false),
+        _ => incompatible(a, b),
+    }
+}
+
+fn equal_others(a: &Value, b: &Value) -> Result<bool, Failure> {
+    let nil = |value: &Value| value.is_nil() || matches!(value, Value::List(list) if list.nil);
+    if nil(a) || nil(b) {
+        return Ok(nil(a) == nil(b));
+    }
+    match (a, b) {
+        (Value::Time(a), Value::Time(b)) => Ok(a == b),
+        (Value::Version(a), Value::Version(b)) => Ok(std::rc::Rc::ptr_eq(a, b)),
+        (Value::Data, Value::Data) => Ok(true),
+        (a, b) if a.kind_name() != b.kind_name() => {
+            Err(format!("non-comparable types {} and {}", a.type_name(), b.type_name()).into())
+        }
+        (_, b) => Err(format!("non-comparable type {}", b.type_name()).into()),
+    }
+}
+
+/// How two values are ordered; not all are, and floats may be unordered.
+fn order(a: &Value, b: &Value) -> Result<Option<Ordering>, Failure> {
+    let unordered = || Err(Failure::from("invalid type for comparison"));
+    match (basic(a), basic(b)) {
+        (Basic::Other, _) | (_, Basic::Other) => unordered(),
+        (Basic::Int(a), Basic::Int(b)) => Ok(Some(a.cmp(&b))),
+        (Basic::Uint(a), Basic::Uint(b)) => Ok(Some(a.cmp(&b))),
+        (Basic::Int(a), Basic::Uint(b)) => Ok(Some(i128::from(a).cmp(&i128::from(b)))),
+        (Basic::Uint(a), Basic::Int(b)) => Ok(Some(i128::from(a).cmp(&i128::from(b)))),
+        (Basic::Float(a), Basic::Float(b)) => Ok(a.partial_cmp(&b)),
+        (Basic::Str(a), Basic::Str(b)) => Ok(Some(a.cmp(b))),
+        (Basic::Bool(_), Basic::Bool(_)) => unordered(),
+        _ => incompatible(a, b),
+    }
+}
+
+/// `a < b`.
+pub(super) fn less(a: &Value, b: &Value) -> Result<bool, Failure> {
+    Ok(order(a, b)? == Some(Ordering::Less))
+}
+
+/// `a <= b`.
+pub(super) fn less_or_equal(a: &Value, b: &Value) -> Result<bool, Failure> {
+    Ok(order(a, b)?.is_some_and(Ordering::is_le))
+}

@@ -1,0 +1,35 @@
+//! Templates: Go's `text/template` with Sprig for the strings of job templates. Pure tools; nothing here reads a
+//! clock, a file or the environment.
+//!
+//! The engine is our own, on Go's grammar: [`Template::parse`] runs `lex` and `parse` into a `tree` and `check`s it,
+//! [`Template::render`] walks it (`exec`, `eval`) over `value`s that keep Go's types apart. `builtins` are the
+//! functions of `text/template` itself and `sprig` holds Sprig's. Golden pairs in `tests/data/templates`, written by
+//! Go's own packages, prove that the output is the same.
+
+mod builtins;
+mod check;
+mod compare;
+mod context;
+mod duration;
+mod eval;
+mod exec;
+mod fault;
+mod fields;
+mod functions;
+mod go;
+mod json;
+mod layout;
+mod lex;
+mod number;
+mod parse;
+mod print;
+mod printf;
+mod quote;
+mod random;
+mod semver;
+mod sprig;
+mod time;
+mod tree;
+mod value;
+
+pub use go::{Error, Fault, Input, Limits, Template};
