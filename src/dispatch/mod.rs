@@ -1,6 +1,7 @@
 //! The domain of JobTemplates and JobExecutions: decisions only. Nothing here awaits, reads a clock or reaches outside.
 
 mod containers;
+pub mod convert;
 pub mod default;
 mod expansion;
 #[cfg(test)]
@@ -15,7 +16,7 @@ pub mod transition;
 pub mod validate;
 mod view;
 mod warnings;
-
+#[cfg(test)]
 use std::collections::BTreeMap;
 
 /// Bounds that the command line sets.

@@ -1,0 +1,90 @@
+//! One object from one version to the other, as a list of edits to its text: whatever no edit touches is copied as it
+//! is, so that nothing is lost that neither version knows, and no payload or pod template is ever decoded.
+
+mod kept;
+mod members;
+mod phase;
+mod splice;
+mod status;
+
+use serde_json::value::RawValue;
+
+use crate::api::names::DISPATCH_GROUP;
+use members::Object;
+pub use splice::Converted;
+use splice::Edit;
+
+/// A version that objects of our group are converted from and to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// Without phase and times in the status.
+    V1alpha1,
+    /// As stored.
+    V1beta1,
+}
+
+impl Version {
+    /// The version that an `apiVersion` names.
+    ///
+    /// # Errors
+    /// For another group and for a version that we do not serve.
+    pub fn parse(api_version: &str) -> Result<Self, Error> {
+        [Self::V1alpha1, Self::V1beta1]
+            .into_iter()
+            .find(|version| version.json().trim_matches('"') == api_version)
+            .ok_or_else(|| Error::Version(api_version.to_owned()))
+    }
+
+    /// The `apiVersion` of an object of this version, as JSON.
+    const fn json(self) -> &'static str {
+        match self {
+            Self::V1alpha1 => r#""dispatcher.ivan.vc/v1alpha1""#,
+            Self::V1beta1 => r#""dispatcher.ivan.vc/v1beta1""#,
+        }
+    }
+}
+
+/// Why a review cannot be answered: it asks for what nobody here knows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// Of a group or version that is not ours.
+    #[error("no conversion from or to {0:?}: known are v1alpha1 and v1beta1 of {DISPATCH_GROUP}")]
+    Version(String),
+    /// Of our group, and of a kind that it does not have.
+    #[error("no conversion for kind {0:?}: known are JobTemplate and JobExecution")]
+    Kind(String),
+}
+
+/// The object in the other version.
+///
+/// An object that is odd in itself (a status that is no object, annotations that are no text) keeps its content and
+/// gets the other `apiVersion`: all objects of a review stand and fall together, and one must not take the others with it.
+///
+/// # Errors
+/// For an object of a group, version or kind that is not ours.
+pub fn convert(object: &RawValue, to: Version) -> Result<Converted<'_>, Error> {
+    let text = object.get();
+    let Some(object) = Object::parse(text) else {
+        return Ok(Converted::new(text, Vec::new()));
+    };
+    let (Some(api_version), kind) = (object.get("apiVersion"), object.text("kind")) else {
+        return Ok(Converted::new(text, Vec::new()));
+    };
+    let from = match members::text(api_version) {
+        Some(api_version) => Version::parse(&api_version)?,
+        None => return Ok(Converted::new(text, Vec::new())),
+    };
+    if from == to {
+        return Ok(Converted::new(text, Vec::new()));
+    }
+    let mut edits = match kind.as_deref() {
+        Some("JobExecution") => status::edits(&object, to).unwrap_or_default(),
+        Some("JobTemplate") | None => Vec::new(),
+        Some(kind) => return Err(Error::Kind(kind.to_owned())),
+    };
+    edits.push(Edit::replace(text, api_version, to.json()));
+    Ok(Converted::new(text, edits))
+}
+
+#[cfg(test)]
+mod tests;
