@@ -16,7 +16,7 @@ pub mod transition;
 pub mod validate;
 mod view;
 mod warnings;
-#[cfg(test)]
+
 use std::collections::BTreeMap;
 
 /// Bounds that the command line sets.
