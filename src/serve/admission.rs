@@ -7,9 +7,10 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 
 use super::answer::Answer;
+use super::body;
 use super::state::AppState;
-use super::{MUTATE, VALIDATE, body};
 use crate::api::names::DISPATCH_GROUP;
+use crate::api::names::path::{MUTATE, VALIDATE};
 use crate::api::review::{AdmissionRequest, Verdict};
 
 /// A review holds the object twice on UPDATE, and escaping can double each.

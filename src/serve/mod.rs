@@ -17,16 +17,11 @@ pub mod tls;
 use axum::Router;
 use axum::routing::{get, post};
 
+use crate::api::names::path::{MUTATE, VALIDATE};
+
 pub use error::Error;
 pub use server::Server;
 pub use state::{AppState, State};
-
-/// Path of the validating webhook.
-pub const VALIDATE: &str = "/validate";
-/// Path of the mutating webhook, which defaults.
-pub const MUTATE: &str = "/mutate";
-/// Path of the conversion webhook.
-pub const CONVERT: &str = "/convert";
 
 /// A group of routes that is switched on and bound as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +55,7 @@ impl Surface {
             Self::Admission => routes
                 .route(VALIDATE, post(admission::validate))
                 .route(MUTATE, post(admission::mutate)),
-            // Their owners add `conversion::convert` at CONVERT and `execute::execute` at "/execute/{*path}".
+            // Their owners add `conversion::convert` at `path::CONVERT` and `execute::execute` at "/execute/{*path}".
             Self::Conversion | Self::Execute => routes,
             Self::Health => routes
                 .route("/livez", get(health::live))
