@@ -147,16 +147,6 @@ impl Cause {
             field: field.into(),
         }
     }
-
-    /// A value out of a fixed set that we do not know.
-    #[must_use]
-    pub fn not_supported(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            reason: "FieldValueNotSupported",
-            message: message.into(),
-            field: field.into(),
-        }
-    }
 }
 
 /// What was decided about one admission request.
