@@ -85,7 +85,7 @@ impl Templates for Known<'_> {
 }
 
 /// The API server's own patience, which it sends as `timeout=5s`.
-fn patience(query: Option<&str>) -> Option<Duration> {
+pub(super) fn patience(query: Option<&str>) -> Option<Duration> {
     let timeout = query?.split('&').find_map(|pair| pair.strip_prefix("timeout="))?;
     let (number, unit) = timeout.split_at(timeout.find(|c: char| !c.is_ascii_digit())?);
     let number = number.parse().ok()?;

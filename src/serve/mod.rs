@@ -4,6 +4,7 @@ mod admission;
 mod answer;
 mod body;
 mod connection;
+pub mod conversion;
 pub mod error;
 mod guard;
 pub mod health;
@@ -17,7 +18,7 @@ pub mod tls;
 use axum::Router;
 use axum::routing::{get, post};
 
-use crate::api::names::path::{MUTATE, VALIDATE};
+use crate::api::names::path::{CONVERT, MUTATE, VALIDATE};
 
 pub use error::Error;
 pub use server::Server;
@@ -55,8 +56,9 @@ impl Surface {
             Self::Admission => routes
                 .route(VALIDATE, post(admission::validate))
                 .route(MUTATE, post(admission::mutate)),
-            // Their owners add `conversion::convert` at `path::CONVERT` and `execute::execute` at "/execute/{*path}".
-            Self::Conversion | Self::Execute => routes,
+            Self::Conversion => routes.route(CONVERT, post(conversion::respond)),
+            // Its owner adds `execute::execute` at "/execute/{*path}".
+            Self::Execute => routes,
             Self::Health => routes
                 .route("/livez", get(health::live))
                 .route("/readyz", get(health::ready))
