@@ -2,7 +2,6 @@
 
 pub mod dispatch;
 pub mod names;
-pub mod registration;
 pub mod review;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;

@@ -50,6 +50,15 @@ func (c *cluster) up(tier string) error {
 		}
 	}
 	started := time.Now()
+	if c.tier == "node" {
+		// The API server listens on the bridge's address.
+		if err := errors.Join(c.network(), makeCgroups()); err != nil {
+			return err
+		}
+		if err := c.runtime(); err != nil {
+			return err
+		}
+	}
 	if err := c.controlPlane(); err != nil {
 		return err
 	}
@@ -109,7 +118,10 @@ func (c *cluster) choosePorts(names ...string) error {
 	}
 	ours := len(c.processes()) > 0
 	for _, name := range names {
-		for c.ports[name] == 0 || !ours && !free(c.ports[name]) {
+		if port := c.ports[name]; port != 0 && (ours || soonFree(port)) {
+			continue
+		}
+		for c.ports[name] == 0 || !free(c.ports[name]) {
 			c.ports[name] = 20000 + rand.IntN(9999)
 		}
 	}
@@ -118,6 +130,16 @@ func (c *cluster) choosePorts(names ...string) error {
 		return err
 	}
 	return writeFile(c.path("ports.json"), string(text)+"\n")
+}
+
+// soonFree gives processes that were just killed a moment to let go of a port.
+func soonFree(port int) bool {
+	for deadline := time.Now().Add(time.Second); !free(port); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+	return true
 }
 
 func free(port int) bool {
@@ -130,16 +152,21 @@ func free(port int) bool {
 }
 
 // down ends every process, undoes what the node did to the machine, and removes the folder.
+// Somebody may have removed the folder before; the processes and the node are found without it.
 func (c *cluster) down(keep bool) error {
-	if !exists(c.path(marker)) {
+	current, err := readHolder()
+	if err != nil {
+		return err
+	}
+	if !exists(c.path(marker)) && len(c.processes()) == 0 && (current == nil || current.Dir != c.dir) {
 		say("no cluster in %s", c.dir)
 		return nil
 	}
-	err := c.locked(func() error {
+	err = c.locked(func() error {
 		return step("taking the cluster down", func() error {
 			err := errors.Join(c.releaseNode(), c.stopAll(keep))
 			if err == nil && !keep {
-				err = os.RemoveAll(c.dir)
+				err = c.removeFolder()
 			}
 			return err
 		})
@@ -148,6 +175,14 @@ func (c *cluster) down(keep bool) error {
 		err = os.Remove(c.dir + ".lock")
 	}
 	return err
+}
+
+// removeFolder removes nothing that a cluster has not made.
+func (c *cluster) removeFolder() error {
+	if !exists(c.path(marker)) {
+		return nil
+	}
+	return os.RemoveAll(c.dir)
 }
 
 // stopAll ends the processes in the order in which they depend on each other; gently only where their data is kept.

@@ -131,10 +131,8 @@ func (c *cluster) apiserver() component {
 		// For kubectl logs and exec; a node's name is in no DNS that the API server could ask.
 		"--kubelet-preferred-address-types=InternalIP", "--kubelet-certificate-authority=" + certs("ca.crt"),
 		"--kubelet-client-certificate=" + certs("kubelet-client.crt"), "--kubelet-client-key=" + certs("kubelet-client.key"),
-	}
-	if c.tier != "node" {
-		// A loopback address is no endpoint that the reconciler would accept.
-		arguments = append(arguments, "--endpoint-reconciler-type=none")
+		// It accepts no loopback address, and keeps an old port after a restart on another: names.go does its work.
+		"--endpoint-reconciler-type=none",
 	}
 	return component{name: "kube-apiserver", arguments: arguments, files: []string{certs("ca.crt")}}
 }

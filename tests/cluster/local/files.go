@@ -2,8 +2,10 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 )
 
@@ -36,4 +38,8 @@ func writeFile(name, text string) error {
 		return err
 	}
 	return os.Rename(temporary, name)
+}
+
+func sortedKeys(values map[string]string) []string {
+	return slices.Sorted(maps.Keys(values))
 }

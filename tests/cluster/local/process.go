@@ -88,8 +88,27 @@ func (c *cluster) start(want component, print string) error {
 		return err
 	}
 	pid := command.Process.Pid
-	go command.Wait() // so that a death is seen as one, not as a zombie
+	ended := make(chan struct{})
+	go func() {
+		_ = command.Wait() // so that a death is seen as one, not as a zombie
+		close(ended)
+	}()
+	awaitMarks(pid, ended)
 	return c.writePid(want.name, pid)
+}
+
+// awaitMarks closes a gap: for a moment within exec a process has no environment yet, and would pass for dead.
+func awaitMarks(pid int, ended <-chan struct{}) {
+	for {
+		if _, ok := inspect(pid); ok {
+			return
+		}
+		select {
+		case <-ended:
+			return
+		case <-time.After(time.Millisecond):
+		}
+	}
 }
 
 func (c *cluster) writePid(name string, pid int) error {
@@ -162,18 +181,32 @@ func stop(process running, patience time.Duration) error {
 }
 
 func signalAndWait(process running, signal syscall.Signal, patience time.Duration) (ended bool) {
-	deadline := time.Now().Add(patience)
-	for sent := false; time.Now().Before(deadline); sent = true {
-		now, ok := inspect(process.pid)
-		if !ok || now.running != process {
+	born := startOf(process.pid)
+	if now, ok := inspect(process.pid); !ok || now.running != process {
+		return true
+	}
+	_ = syscall.Kill(process.pid, signal)
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		if now := startOf(process.pid); now == "" || now != born {
 			return true
 		}
-		if !sent {
-			_ = syscall.Kill(process.pid, signal)
-		}
-		time.Sleep(5 * time.Millisecond)
 	}
 	return false
+}
+
+// startOf is when a process began, which tells it from a later one with its pid. It is empty for a process that has ended,
+// as a zombie has; one that is ending still holds its ports and mounts.
+func startOf(pid int) string {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return ""
+	}
+	// The name stands in parentheses and may hold anything; state is the first field after it, start time the twentieth.
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
+		return ""
+	}
+	return fields[19]
 }
 
 // closeInheritedFilesOnExec keeps a lock or a pipe of our caller (make's job server, flock(1)) from living on in the components.
