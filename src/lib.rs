@@ -23,6 +23,7 @@ mod process;
 pub mod serve;
 pub mod telemetry;
 pub mod template;
+pub mod trust;
 
 use cli::{Cli, Command};
 
@@ -35,5 +36,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         None => process::run(&cli.serve),
         Some(Command::Serve(args)) => process::run(args),
         Some(Command::Crds(args)) => commands::crds::run(args),
+        Some(Command::Manifests(args)) => commands::manifests::run(args),
+        Some(Command::Certs(args)) => commands::certs::run(args),
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod dispatch;
 pub mod names;
+pub mod registration;
 pub mod review;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;

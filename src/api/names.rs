@@ -76,3 +76,23 @@ pub mod event {
     /// The JobTemplate is missing.
     pub const JOB_TEMPLATE_NOT_FOUND: &str = "JobTemplateNotFound";
 }
+
+/// Paths of the webhooks, as the API server is told them.
+pub mod path {
+    /// The validating webhook.
+    pub const VALIDATE: &str = "/validate";
+    /// The mutating webhook, which defaults.
+    pub const MUTATE: &str = "/mutate";
+    /// The conversion webhook.
+    pub const CONVERT: &str = "/convert";
+}
+
+/// The webhook configurations that we are registered with.
+pub mod webhook {
+    /// Name of both configurations.
+    pub const CONFIGURATION: &str = "stationmaster";
+    /// Name of the validating webhook of [`super::DISPATCH_GROUP`], as denials quote it.
+    pub const VALIDATE_DISPATCH: &str = "validate.dispatch.stationmaster.dev";
+    /// Name of the mutating webhook of [`super::DISPATCH_GROUP`].
+    pub const MUTATE_DISPATCH: &str = "mutate.dispatch.stationmaster.dev";
+}

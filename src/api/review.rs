@@ -81,6 +81,33 @@ pub struct UserInfo<'a> {
     pub username: Cow<'a, str>,
 }
 
+/// A conversion review as the API server sends it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConversionReview<'a> {
+    /// `apiextensions.k8s.io/v1`.
+    #[serde(borrow)]
+    pub api_version: Cow<'a, str>,
+    /// The question.
+    #[serde(borrow)]
+    pub request: ConversionRequest<'a>,
+}
+
+/// What is asked: these objects in that version, all or none.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConversionRequest<'a> {
+    /// Identifies this call; the answer repeats it.
+    #[serde(borrow)]
+    pub uid: Cow<'a, str>,
+    /// `dispatcher.ivan.vc/v1beta1`.
+    #[serde(borrow, rename = "desiredAPIVersion")]
+    pub desired_api_version: Cow<'a, str>,
+    /// In any version; the answer keeps their order.
+    #[serde(borrow)]
+    pub objects: Vec<&'a RawValue>,
+}
+
 /// One step of a JSON patch (RFC 6902).
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
@@ -143,16 +170,6 @@ impl Cause {
     pub fn too_long(field: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             reason: "FieldValueTooLong",
-            message: message.into(),
-            field: field.into(),
-        }
-    }
-
-    /// A value out of a fixed set that we do not know.
-    #[must_use]
-    pub fn not_supported(field: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            reason: "FieldValueNotSupported",
             message: message.into(),
             field: field.into(),
         }

@@ -45,6 +45,10 @@ pub enum Command {
     Serve(Box<ServeArgs>),
     /// Print all CustomResourceDefinitions as YAML.
     Crds(CrdsArgs),
+    /// Print the CRDs and webhook configurations, for `kubectl apply --server-side -f -`.
+    Manifests(ManifestsArgs),
+    /// Make a development CA and a serving certificate: ca.crt, tls.crt, tls.key.
+    Certs(CertsArgs),
 }
 
 /// Flags of `crds`.
@@ -53,6 +57,42 @@ pub struct CrdsArgs {
     /// Write one file per kind into this folder instead of printing.
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
+}
+
+/// Flags of `manifests`: how the API server reaches the webhooks.
+#[derive(Debug, Clone, Args)]
+pub struct ManifestsArgs {
+    /// Where the webhooks are answered, without a path: `https://HOST:PORT`.
+    #[arg(
+        long,
+        value_name = "URL",
+        required_unless_present = "service",
+        conflicts_with = "service"
+    )]
+    pub webhook_url: Option<String>,
+    /// Service in the cluster that leads to the webhooks.
+    #[arg(long, value_name = "NAMESPACE/NAME")]
+    pub service: Option<String>,
+    /// Port of that Service.
+    #[arg(long, value_name = "PORT", default_value_t = 443, requires = "service")]
+    pub service_port: u16,
+    /// CA certificates (PEM) that the serving certificate is checked against. [default: the API server's own roots]
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Let cert-manager fill in the CA of this Certificate instead.
+    #[arg(long, value_name = "NAMESPACE/NAME", conflicts_with = "ca_file")]
+    pub cert_manager: Option<String>,
+}
+
+/// Flags of `certs`. The key of the CA is not kept: a new certificate comes with a new CA.
+#[derive(Debug, Clone, Args)]
+pub struct CertsArgs {
+    /// Folder to write to; made when absent.
+    #[arg(long, value_name = "FOLDER", default_value = "certs")]
+    pub out: PathBuf,
+    /// DNS name or IP address of the server; repeat it for more.
+    #[arg(long = "host", value_name = "NAME", required = true, num_args = 1..)]
+    pub hosts: Vec<String>,
 }
 
 #[cfg(test)]
@@ -117,5 +157,20 @@ mod tests {
             [Component::Admission, Component::Conversion]
         );
         assert_eq!(serve(&[]).components, Component::ALL);
+    }
+
+    #[test]
+    fn manifests_wants_an_url_or_a_service() {
+        assert!(Cli::try_parse_from(["stationmaster", "manifests"]).is_err());
+        assert!(Cli::try_parse_from(["stationmaster", "manifests", "--service", "a/b"]).is_ok());
+        let both = [
+            "stationmaster",
+            "manifests",
+            "--service",
+            "a/b",
+            "--webhook-url",
+            "https://c",
+        ];
+        assert!(Cli::try_parse_from(both).is_err());
     }
 }

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use anyhow::Context;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::ResourceExt;
+use serde::Serialize;
 
 use crate::api;
 use crate::cli::CrdsArgs;
@@ -32,9 +33,9 @@ pub fn run(args: &CrdsArgs) -> anyhow::Result<()> {
 /// One YAML document, with its opening line.
 ///
 /// # Errors
-/// When the CRD cannot be written as YAML, which would be a fault of ours.
-pub fn yaml(crd: &CustomResourceDefinition) -> anyhow::Result<String> {
-    let tree = serde_json::to_value(crd)?;
+/// When the object cannot be written as YAML, which would be a fault of ours.
+pub fn yaml(object: &impl Serialize) -> anyhow::Result<String> {
+    let tree = serde_json::to_value(object)?;
     Ok(format!("---\n{}", serde_saphyr::to_string(&tree)?))
 }
 

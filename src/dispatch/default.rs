@@ -6,27 +6,24 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::subject::Subject;
-use super::validate::undecodable;
 use super::view::{self, ExecutionSpec, Object, Strings, Text};
-use super::{Lookup, Templates};
+use super::{Error, Lookup, Templates};
 use crate::api::names::annotation;
 use crate::api::review::{AdmissionRequest, PatchOperation, Verdict};
 
-/// Decides what to change before an object is written; refuses what is no object of ours.
-#[must_use]
-pub fn mutate(request: &AdmissionRequest<'_>, templates: &dyn Templates) -> Verdict {
-    let patch = match Subject::of(request) {
-        Err(cause) => return Verdict::denied(cause),
-        Ok(None | Some(Subject::JobTemplate)) => Ok(Vec::new()),
-        Ok(Some(Subject::JobExecution)) => job_execution(request, templates),
+/// Decides what to change before an object is written.
+///
+/// # Errors
+/// When the request is not about an object of ours.
+pub fn mutate(request: &AdmissionRequest<'_>, templates: &dyn Templates) -> Result<Verdict, Error> {
+    let patch = match Subject::of(request)? {
+        None | Some(Subject::JobTemplate) => Vec::new(),
+        Some(Subject::JobExecution) => job_execution(request, templates)?,
     };
-    match patch {
-        Ok(patch) => Verdict {
-            patch,
-            ..Verdict::default()
-        },
-        Err(error) => Verdict::denied(undecodable(&error)),
-    }
+    Ok(Verdict {
+        patch,
+        ..Verdict::default()
+    })
 }
 
 fn job_execution(
@@ -123,10 +120,8 @@ mod tests {
 
     fn patch(request: &Value, templates: &dyn Templates) -> Value {
         let text = request.to_string();
-        let verdict = mutate(
-            &serde_json::from_str(&text).expect("the fixture is a request"),
-            templates,
-        );
+        let request = serde_json::from_str(&text).expect("the fixture is a request");
+        let verdict = mutate(&request, templates).expect("is ours");
         assert_eq!((verdict.causes, verdict.warnings), (Vec::new(), Vec::new()));
         json!(verdict.patch)
     }
@@ -220,18 +215,14 @@ mod tests {
         pod["kind"] = json!({"group": "", "version": "v1", "kind": "Pod"});
         let mut odd = request(&execution("v1beta1"));
         odd["object"] = json!({"metadata": {"labels": {"a": 1}}});
-        for (request, field) in [(pod, "kind"), (odd, "")] {
+        for (request, error) in [
+            (pod, "stationmaster has no rules for Pod of v1,"),
+            (odd, "the object cannot be decoded:"),
+        ] {
             let text = request.to_string();
-            let verdict = mutate(&serde_json::from_str(&text).expect("the fixture is a request"), &());
-            assert_eq!(
-                verdict
-                    .causes
-                    .iter()
-                    .map(|cause| cause.field.as_str())
-                    .collect::<Vec<_>>(),
-                [field]
-            );
-            assert_eq!(verdict.patch, []);
+            let refused = mutate(&serde_json::from_str(&text).expect("the fixture is a request"), &());
+            let message = refused.expect_err("is not ours").to_string();
+            assert!(message.starts_with(error), "{message}");
         }
     }
 }

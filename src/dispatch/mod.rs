@@ -1,5 +1,8 @@
 //! The domain of JobTemplates and JobExecutions: decisions only. Nothing here awaits, reads a clock or reaches outside.
 
+mod argument;
+pub mod cache;
+pub mod compiled;
 mod containers;
 pub mod convert;
 pub mod default;
@@ -32,6 +35,25 @@ impl Default for Limits {
             payload_bytes: 256 * 1024,
         }
     }
+}
+
+/// Why nothing can be decided about a request.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The webhook was registered for a kind that is not ours.
+    #[error(
+        "stationmaster has no rules for {kind} of {api_version}, only for JobTemplate and JobExecution of \
+         dispatcher.ivan.vc, v1alpha1 and v1beta1: correct the rules of the webhook configuration"
+    )]
+    UnknownKind {
+        /// `Pod`.
+        kind: String,
+        /// `v1`.
+        api_version: String,
+    },
+    /// The object is not what its kind says; a schema would have refused it before.
+    #[error("the object cannot be decoded: {0}")]
+    Undecodable(#[from] serde_json::Error),
 }
 
 /// What is known about JobTemplates while an execution is admitted: memory only, never a call.

@@ -1,7 +1,8 @@
 //! Which of our kinds an admission request is about.
 
+use super::Error;
 use crate::api::names::DISPATCH_GROUP;
-use crate::api::review::{AdmissionRequest, Cause};
+use crate::api::review::AdmissionRequest;
 
 /// The kinds of this domain; both versions have the same fields.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,7 +13,7 @@ pub(super) enum Subject {
 
 impl Subject {
     /// The kind to decide about; `None` for what is never refused: deletions and subresources.
-    pub(super) fn of(request: &AdmissionRequest<'_>) -> Result<Option<Self>, Cause> {
+    pub(super) fn of(request: &AdmissionRequest<'_>) -> Result<Option<Self>, Error> {
         let kind = &request.kind;
         let subject = match (&*kind.group, &*kind.version, &*kind.kind) {
             (DISPATCH_GROUP, "v1alpha1" | "v1beta1", "JobTemplate") => Self::JobTemplate,
@@ -24,17 +25,16 @@ impl Subject {
     }
 }
 
-fn unknown(request: &AdmissionRequest<'_>) -> Cause {
+fn unknown(request: &AdmissionRequest<'_>) -> Error {
     let kind = &request.kind;
+    let version = &kind.version;
     let api_version = if kind.group.is_empty() {
-        kind.version.to_string()
+        version.to_string()
     } else {
-        format!("{}/{}", kind.group, kind.version)
+        format!("{}/{version}", kind.group)
     };
-    let message = format!(
-        "stationmaster has no rules for {} of {api_version}, only for JobTemplate and JobExecution of {DISPATCH_GROUP}, \
-         v1alpha1 and v1beta1: correct the rules of the webhook configuration",
-        kind.kind
-    );
-    Cause::not_supported("kind", message)
+    Error::UnknownKind {
+        kind: kind.kind.to_string(),
+        api_version,
+    }
 }

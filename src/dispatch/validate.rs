@@ -5,24 +5,23 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::view::{self, ExecutionSpec, Object, TemplateSpec, Text};
-use super::{Limits, Lookup, Templates, name, payload, subject::Subject, warnings};
+use super::{Error, Limits, Lookup, Templates, compiled, name, payload, subject::Subject, warnings};
 use crate::api::review::{AdmissionRequest, Cause, Verdict};
 
-/// Decides whether an object may be written; refuses what is no object of ours.
-#[must_use]
-pub fn validate(request: &AdmissionRequest<'_>, limits: Limits, templates: &dyn Templates) -> Verdict {
-    let decided = match Subject::of(request) {
-        Err(cause) => return Verdict::denied(cause),
-        Ok(None) => return Verdict::default(),
-        Ok(Some(Subject::JobTemplate)) => job_template(request),
-        Ok(Some(Subject::JobExecution)) => job_execution(request, limits, templates),
-    };
-    decided.unwrap_or_else(|error| Verdict::denied(undecodable(&error)))
-}
+/// Faults that are listed of one object; the rest is counted.
+const LISTED_CAUSES: usize = 100;
 
-/// The answer for an object that is not what its kind says.
-pub(super) fn undecodable(error: &serde_json::Error) -> Cause {
-    Cause::invalid("", format!("object cannot be decoded: {error}"))
+/// Decides whether an object may be written.
+///
+/// # Errors
+/// When the request is not about an object of ours.
+pub fn validate(request: &AdmissionRequest<'_>, limits: Limits, templates: &dyn Templates) -> Result<Verdict, Error> {
+    let decided = match Subject::of(request)? {
+        None => Ok(Verdict::default()),
+        Some(Subject::JobTemplate) => job_template(request),
+        Some(Subject::JobExecution) => job_execution(request, limits, templates),
+    };
+    Ok(decided?)
 }
 
 /// The object and the spec before, when both the object is alive and its spec is new or changed.
@@ -113,7 +112,7 @@ fn execution_payload(raw: Option<&RawValue>, limits: Limits) -> Result<Option<Ca
 }
 
 fn job_template(request: &AdmissionRequest<'_>) -> Result<Verdict, serde_json::Error> {
-    let Some((object, _)) = changed(request)? else {
+    let Some((object, old)) = changed(request)? else {
         return Ok(Verdict::default());
     };
     let spec: TemplateSpec<'_> = object.spec.map(view::of).transpose()?.unwrap_or_default();
@@ -124,11 +123,23 @@ fn job_template(request: &AdmissionRequest<'_>) -> Result<Verdict, serde_json::E
         )));
     };
     let tree: Value = view::of(job_template)?;
+    let old: Option<TemplateSpec<'_>> = old.and_then(|old| view::of(old).ok());
+    let old: Option<Value> = old.and_then(|old| view::of(old.job_template?).ok());
+    let causes = listed(compiled::new_causes(&tree, old.as_ref()));
     Ok(Verdict {
-        causes: Vec::new(),
+        causes,
         warnings: warnings::warnings(&tree),
         patch: Vec::new(),
     })
+}
+
+fn listed(mut causes: Vec<Cause>) -> Vec<Cause> {
+    let more = causes.len().saturating_sub(LISTED_CAUSES);
+    causes.truncate(LISTED_CAUSES);
+    if more > 0 {
+        causes.push(Cause::invalid("spec.jobTemplate", format!("and {more} faults more")));
+    }
+    causes
 }
 
 #[cfg(test)]
@@ -155,11 +166,17 @@ mod tests {
 
     fn decided(request: &Value) -> Verdict {
         let text = request.to_string();
-        validate(
-            &serde_json::from_str(&text).expect("the fixture is a request"),
-            LIMITS,
-            &Filled,
-        )
+        let request = serde_json::from_str(&text).expect("the fixture is a request");
+        validate(&request, LIMITS, &Filled).expect("is ours")
+    }
+
+    /// Why nothing is decided.
+    fn undecided(request: &Value) -> String {
+        let text = request.to_string();
+        let request = serde_json::from_str(&text).expect("the fixture is a request");
+        validate(&request, LIMITS, &Filled)
+            .expect_err("is not ours")
+            .to_string()
     }
 
     /// The one field that is refused, with its reason.
@@ -210,10 +227,7 @@ mod tests {
                 json!("12345678901"),
                 Some(("spec.payload", "FieldValueTooLong")),
             ),
-            ("/spec/payload", json!({"a": 1}), Some(("", "FieldValueInvalid"))),
-            ("/spec/payload", json!(12_345), Some(("", "FieldValueInvalid"))),
             ("/spec", json!(null), Some((name, "FieldValueRequired"))),
-            ("/metadata", json!(1), Some(("", "FieldValueInvalid"))),
         ];
         for (pointer, value, expected) in cases {
             let object = broken(execution("v1beta1"), pointer, value);
@@ -231,13 +245,10 @@ mod tests {
         );
         let text = request(&object).to_string();
         let request = serde_json::from_str(&text).expect("the fixture is a request");
-        let verdict = validate(
-            &request,
-            Limits {
-                payload_bytes: usize::MAX,
-            },
-            &(),
-        );
+        let limits = Limits {
+            payload_bytes: usize::MAX,
+        };
+        let verdict = validate(&request, limits, &()).expect("is ours");
         assert_eq!(
             verdict.causes,
             [Cause::too_long(
@@ -283,7 +294,7 @@ mod tests {
         );
         let text = request.to_string();
         let request = serde_json::from_str(&text).expect("the fixture is a request");
-        assert_eq!(validate(&request, LIMITS, &()), Verdict::default());
+        assert_eq!(validate(&request, LIMITS, &()).expect("is ours"), Verdict::default());
     }
 
     #[test]
@@ -336,10 +347,51 @@ mod tests {
         }
     }
 
+    #[test]
+    fn names_every_string_of_a_template_that_is_no_template() {
+        let mut object = template("v1alpha1");
+        object["spec"]["jobTemplate"]["metadata"] = json!({"labels": {"a.b/c": "{{ nofunc }}"}});
+        *container(&mut object) = json!({"command": ["a", "{{ .Nope }}"], "args": ["{{ if }}", "{{ .Payload }}"],
+            "env": [{"name": "A", "value": "{{ end }}"}]});
+        let fields: Vec<_> = decided(&request(&object))
+            .causes
+            .into_iter()
+            .map(|cause| cause.field)
+            .collect();
+        let pod = "spec.jobTemplate.spec.template.spec.containers[0]";
+        assert_eq!(
+            fields,
+            [
+                "spec.jobTemplate.metadata.labels[a.b/c]".to_owned(),
+                format!("{pod}.args[0]"),
+                format!("{pod}.command[1]"),
+                format!("{pod}.env[0].value")
+            ]
+        );
+    }
+
     fn container(template: &mut Value) -> &mut Value {
         template
             .pointer_mut("/spec/jobTemplate/spec/template/spec/containers/0")
             .expect("the fixture has a container")
+    }
+
+    #[test]
+    fn refuses_only_the_strings_that_an_update_breaks() {
+        let mut old = template("v1beta1");
+        container(&mut old)["args"] = json!(["{{ nofunc }}"]);
+        let mut moved = old.clone();
+        container(&mut moved)["args"] = json!(["x", "{{ nofunc }}"]);
+        assert_eq!(refused(&updated(&old, &moved)), None);
+        let mut worse = moved.clone();
+        container(&mut worse)["args"] = json!(["{{ if }}", "{{ nofunc }}"]);
+        let expected = (
+            "spec.jobTemplate.spec.template.spec.containers[0].args[0]".to_owned(),
+            "FieldValueInvalid",
+        );
+        assert_eq!(refused(&updated(&old, &worse)), Some(expected));
+        container(&mut old)["args"] = json!([{"stored before": "anything"}]);
+        assert!(refused(&updated(&old, &moved)).is_some());
     }
 
     #[test]
@@ -361,6 +413,18 @@ mod tests {
     }
 
     #[test]
+    fn counts_the_faults_that_are_too_many_to_list() {
+        let object = broken(
+            template("v1beta1"),
+            "/spec/jobTemplate",
+            json!(vec!["{{ nofunc }}"; 150]),
+        );
+        let causes = decided(&request(&object)).causes;
+        assert_eq!(causes.len(), 101);
+        assert_eq!(causes[100], Cause::invalid("spec.jobTemplate", "and 50 faults more"));
+    }
+
+    #[test]
     fn knows_its_kinds_and_lets_everything_but_writes_pass() {
         let broken_execution = broken(execution("v1beta1"), "/spec", json!({}));
         let with = |pointer: &str, value: Value| broken(request(&broken_execution), pointer, value);
@@ -375,10 +439,24 @@ mod tests {
             with("/kind/group", json!("")),
             with("/kind/version", json!("v1")),
         ] {
-            assert_eq!(
-                refused(&unknown),
-                Some(("kind".to_owned(), "FieldValueNotSupported")),
+            assert!(
+                undecided(&unknown).starts_with("stationmaster has no rules for "),
                 "{unknown}"
+            );
+        }
+    }
+
+    #[test]
+    fn decides_nothing_about_what_is_no_execution() {
+        for (pointer, value) in [
+            ("/spec/payload", json!({"a": 1})),
+            ("/spec/payload", json!(1)),
+            ("/metadata", json!(1)),
+        ] {
+            let object = broken(execution("v1beta1"), pointer, value);
+            assert!(
+                undecided(&request(&object)).starts_with("the object cannot be decoded: "),
+                "{object}"
             );
         }
     }

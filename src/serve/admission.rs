@@ -7,10 +7,12 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 
 use super::answer::Answer;
+use super::body;
 use super::state::AppState;
-use super::{MUTATE, VALIDATE, body};
-use crate::api::names::DISPATCH_GROUP;
+use crate::api::names::path::{MUTATE, VALIDATE};
 use crate::api::review::{AdmissionRequest, Verdict};
+use crate::clients::cluster;
+use crate::dispatch::{Limits, Lookup, Templates, default, validate};
 
 /// A review holds the object twice on UPDATE, and escaping can double each.
 const BODY_LIMIT: usize = 8 << 20;
@@ -54,23 +56,36 @@ fn answer(state: &AppState, route: &'static str, body: &Bytes, started: Instant)
     answer.into_response()
 }
 
-/// Asks the domain of the kind. `Err` is a refusal that is no fault of the object.
-fn decide(_state: &AppState, route: &'static str, request: &AdmissionRequest<'_>) -> Result<Verdict, String> {
-    if !request.sub_resource.is_empty() || !matches!(&*request.operation, "CREATE" | "UPDATE") {
-        return Ok(Verdict::default());
-    }
-    let kind = &request.kind;
-    match (route, &*kind.group, &*kind.kind) {
-        (_, DISPATCH_GROUP, "JobTemplate" | "JobExecution") => Ok(Verdict::default()),
-        _ => Err(format!(
-            "{} of {}/{} is not a kind that stationmaster knows; correct the rules of the webhook configuration",
-            kind.kind, kind.group, kind.version
-        )),
+/// Asks the domain, which knows its kinds. `Err` is a refusal that is no fault of the object.
+fn decide(state: &AppState, route: &'static str, request: &AdmissionRequest<'_>) -> Result<Verdict, String> {
+    let templates = Known(state.templates.as_ref());
+    let decided = if route == MUTATE {
+        default::mutate(request, &templates)
+    } else {
+        let payload_bytes = usize::try_from(state.execute.max_payload_bytes).unwrap_or(usize::MAX);
+        validate::validate(request, Limits { payload_bytes }, &templates)
+    };
+    decided.map_err(|error| error.to_string())
+}
+
+/// What the store of this process says about templates.
+struct Known<'s>(Option<&'s cluster::Templates>);
+
+impl Templates for Known<'_> {
+    fn labels(&self, namespace: &str, name: &str) -> Lookup {
+        let Some(templates) = self.0 else {
+            return Lookup::Unfilled;
+        };
+        match templates.get(namespace, name) {
+            Some(template) => Lookup::Found(template.metadata.labels.clone().unwrap_or_default()),
+            None if templates.is_ready() => Lookup::Missing,
+            None => Lookup::Unfilled,
+        }
     }
 }
 
 /// The API server's own patience, which it sends as `timeout=5s`.
-fn patience(query: Option<&str>) -> Option<Duration> {
+pub(super) fn patience(query: Option<&str>) -> Option<Duration> {
     let timeout = query?.split('&').find_map(|pair| pair.strip_prefix("timeout="))?;
     let (number, unit) = timeout.split_at(timeout.find(|c: char| !c.is_ascii_digit())?);
     let number = number.parse().ok()?;

@@ -188,7 +188,7 @@ fn patch(operations: &[crate::api::review::PatchOperation]) -> Option<String> {
 }
 
 /// The uid of something that is not quite a review, even when what follows it cannot be read.
-fn uid(body: &[u8]) -> String {
+pub(super) fn uid(body: &[u8]) -> String {
     let found = RefCell::new(String::new());
     let mut json = serde_json::Deserializer::from_slice(body);
     // What goes wrong behind the uid was reported already.

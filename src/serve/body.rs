@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -24,13 +24,30 @@ pub(super) enum Error {
 
 /// The whole body.
 pub(super) async fn read(body: Body, limit: usize, patience: Duration) -> Result<Bytes, Error> {
-    let whole = Limited::new(body, limit).collect();
-    match timeout(patience, whole).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
+    match timeout(patience, whole(body, limit)).await {
+        Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Error::TooLarge(limit)),
         Ok(Err(_)) => Err(Error::Broken),
         Err(_) => Err(Error::TooSlow),
     }
+}
+
+/// Frame by frame into one piece of memory of the length that the client announced, so that a large body is held once.
+async fn whole(body: Body, limit: usize) -> Result<Bytes, Box<dyn std::error::Error + Send + Sync>> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(limit).min(limit);
+    let mut body = Limited::new(body, limit);
+    let mut all = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        if all.is_empty() && data.len() >= announced && body.is_end_stream() {
+            return Ok(data);
+        }
+        if all.is_empty() {
+            all.reserve_exact(announced);
+        }
+        all.extend_from_slice(&data);
+    }
+    Ok(all.into())
 }
 
 impl Error {
@@ -63,6 +80,13 @@ mod tests {
             read(Body::from("12345"), 5, Duration::from_secs(1)).await.unwrap(),
             "12345"
         );
+    }
+
+    #[tokio::test]
+    async fn frames_are_put_together() {
+        let frames = ["12", "", "345"].map(|text| Ok::<_, std::io::Error>(Bytes::from(text)));
+        let body = Body::from_stream(stream::iter(frames));
+        assert_eq!(read(body, 5, Duration::from_secs(1)).await.unwrap(), "12345");
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ mod admission;
 mod answer;
 mod body;
 mod connection;
+pub mod conversion;
 pub mod error;
 mod guard;
 pub mod health;
@@ -17,16 +18,11 @@ pub mod tls;
 use axum::Router;
 use axum::routing::{get, post};
 
+use crate::api::names::path::{CONVERT, MUTATE, VALIDATE};
+
 pub use error::Error;
 pub use server::Server;
 pub use state::{AppState, State};
-
-/// Path of the validating webhook.
-pub const VALIDATE: &str = "/validate";
-/// Path of the mutating webhook, which defaults.
-pub const MUTATE: &str = "/mutate";
-/// Path of the conversion webhook.
-pub const CONVERT: &str = "/convert";
 
 /// A group of routes that is switched on and bound as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +56,9 @@ impl Surface {
             Self::Admission => routes
                 .route(VALIDATE, post(admission::validate))
                 .route(MUTATE, post(admission::mutate)),
-            // Their owners add `conversion::convert` at CONVERT and `execute::execute` at "/execute/{*path}".
-            Self::Conversion | Self::Execute => routes,
+            Self::Conversion => routes.route(CONVERT, post(conversion::respond)),
+            // Its owner adds `execute::execute` at "/execute/{*path}".
+            Self::Execute => routes,
             Self::Health => routes
                 .route("/livez", get(health::live))
                 .route("/readyz", get(health::ready))

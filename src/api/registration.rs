@@ -1,0 +1,195 @@
+//! What the API server is told about our webhooks: the conversion of each CRD and the two webhook configurations.
+
+use k8s_openapi::ByteString;
+use k8s_openapi::api::admissionregistration::v1::{
+    MutatingWebhook, MutatingWebhookConfiguration, RuleWithOperations, ServiceReference, ValidatingWebhook,
+    ValidatingWebhookConfiguration, WebhookClientConfig,
+};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceConversion, CustomResourceDefinition, ServiceReference as ConversionService,
+    WebhookClientConfig as ConversionClientConfig, WebhookConversion,
+};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::names::{DISPATCH_GROUP, path, webhook};
+
+/// Seconds that the API server waits for an answer.
+const TIMEOUT: i32 = 5;
+/// With a dead server new templates and executions stop, and nothing else.
+const FAILURE_POLICY: &str = "Fail";
+/// cert-manager's order to fill in a CA.
+const INJECT_CA: &str = "cert-manager.io/inject-ca-from";
+
+/// Where the API server finds our webhooks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// `https://HOST:PORT`, no slash at the end.
+    Url(String),
+    /// A Service in the cluster.
+    Service {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// One of its ports.
+        port: u16,
+    },
+}
+
+/// Whom the API server believes to be us.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authority {
+    /// Any certificate that the API server's own roots vouch for.
+    Roots,
+    /// A certificate signed by one of these, PEM.
+    Pem(Vec<u8>),
+    /// The CA of a cert-manager Certificate, `NAMESPACE/NAME`, which cert-manager fills in.
+    CertManager(String),
+}
+
+/// How the webhooks are reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// Where.
+    pub place: Place,
+    /// And whom to believe.
+    pub authority: Authority,
+}
+
+impl Registration {
+    /// A CRD whose versions are converted by our webhook.
+    #[must_use]
+    pub fn converted(&self, mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+        let client_config = match self.client_config(path::CONVERT) {
+            WebhookClientConfig {
+                service: Some(service),
+                ca_bundle,
+                ..
+            } => ConversionClientConfig {
+                service: Some(ConversionService {
+                    name: service.name,
+                    namespace: service.namespace,
+                    path: service.path,
+                    port: service.port,
+                }),
+                ca_bundle,
+                url: None,
+            },
+            WebhookClientConfig { url, ca_bundle, .. } => ConversionClientConfig {
+                url,
+                ca_bundle,
+                service: None,
+            },
+        };
+        let webhook = WebhookConversion {
+            client_config: Some(client_config),
+            conversion_review_versions: vec!["v1".to_owned()],
+        };
+        crd.spec.conversion = Some(CustomResourceConversion {
+            strategy: "Webhook".to_owned(),
+            webhook: Some(webhook),
+        });
+        crd.metadata
+            .annotations
+            .get_or_insert_default()
+            .extend(self.annotation());
+        crd
+    }
+
+    /// The configuration of `/validate`.
+    #[must_use]
+    pub fn validating(&self) -> ValidatingWebhookConfiguration {
+        let webhook = ValidatingWebhook {
+            name: webhook::VALIDATE_DISPATCH.to_owned(),
+            client_config: self.client_config(path::VALIDATE),
+            rules: Some(vec![rule()]),
+            failure_policy: Some(FAILURE_POLICY.to_owned()),
+            match_policy: Some("Equivalent".to_owned()),
+            side_effects: "None".to_owned(),
+            timeout_seconds: Some(TIMEOUT),
+            admission_review_versions: vec!["v1".to_owned()],
+            ..ValidatingWebhook::default()
+        };
+        ValidatingWebhookConfiguration {
+            metadata: self.metadata(),
+            webhooks: Some(vec![webhook]),
+        }
+    }
+
+    /// The configuration of `/mutate`.
+    #[must_use]
+    pub fn mutating(&self) -> MutatingWebhookConfiguration {
+        let webhook = MutatingWebhook {
+            name: webhook::MUTATE_DISPATCH.to_owned(),
+            client_config: self.client_config(path::MUTATE),
+            rules: Some(vec![rule()]),
+            failure_policy: Some(FAILURE_POLICY.to_owned()),
+            match_policy: Some("Equivalent".to_owned()),
+            side_effects: "None".to_owned(),
+            timeout_seconds: Some(TIMEOUT),
+            admission_review_versions: vec!["v1".to_owned()],
+            ..MutatingWebhook::default()
+        };
+        MutatingWebhookConfiguration {
+            metadata: self.metadata(),
+            webhooks: Some(vec![webhook]),
+        }
+    }
+
+    fn metadata(&self) -> ObjectMeta {
+        let part_of = ("app.kubernetes.io/part-of".to_owned(), "stationmaster".to_owned());
+        ObjectMeta {
+            name: Some(webhook::CONFIGURATION.to_owned()),
+            labels: Some([part_of].into()),
+            annotations: self.annotation().map(|annotation| [annotation].into()),
+            ..ObjectMeta::default()
+        }
+    }
+
+    fn annotation(&self) -> Option<(String, String)> {
+        match &self.authority {
+            Authority::CertManager(certificate) => Some((INJECT_CA.to_owned(), certificate.clone())),
+            Authority::Roots | Authority::Pem(_) => None,
+        }
+    }
+
+    fn client_config(&self, path: &str) -> WebhookClientConfig {
+        let ca_bundle = match &self.authority {
+            Authority::Pem(pem) => Some(ByteString(pem.clone())),
+            Authority::Roots | Authority::CertManager(_) => None,
+        };
+        match &self.place {
+            Place::Url(url) => WebhookClientConfig {
+                ca_bundle,
+                url: Some(format!("{url}{path}")),
+                service: None,
+            },
+            Place::Service { namespace, name, port } => {
+                let service = ServiceReference {
+                    name: name.clone(),
+                    namespace: namespace.clone(),
+                    path: Some(path.to_owned()),
+                    port: Some(i32::from(*port)),
+                };
+                WebhookClientConfig {
+                    ca_bundle,
+                    url: None,
+                    service: Some(service),
+                }
+            }
+        }
+    }
+}
+
+/// Our kinds in both versions, when they are written; not their status, so that a run that has begun goes on without
+/// us, and not their end.
+fn rule() -> RuleWithOperations {
+    let list = |items: &[&str]| Some(items.iter().map(|item| (*item).to_owned()).collect());
+    RuleWithOperations {
+        api_groups: list(&[DISPATCH_GROUP]),
+        api_versions: list(&["v1alpha1", "v1beta1"]),
+        operations: list(&["CREATE", "UPDATE"]),
+        resources: list(&["jobtemplates", "jobexecutions"]),
+        scope: Some("Namespaced".to_owned()),
+    }
+}

@@ -1,0 +1,279 @@
+//! `/convert`: decode the review, convert each object, write the answer in one piece. Objects are neither decoded nor
+//! copied on the way, so that an answer costs little more than reading the question.
+
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+use serde_json::json;
+
+use super::body;
+use super::state::AppState;
+use crate::api::names::path::CONVERT;
+use crate::api::review::{CONVERSION_API_VERSION, ConversionRequest, ConversionReview};
+use crate::dispatch::convert::{Converted, Error, Version, convert};
+
+/// The API server sends one object at a time, but the protocol has lists of any length.
+const BODY_LIMIT: usize = 256 << 20;
+/// What the API server waits for us when it does not say.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// From this size on a body is converted beside the threads that serve connections.
+const LARGE: usize = 1 << 20;
+/// What is handed to a connection at once: it copies what it is given.
+const CHUNK: usize = 64 << 10;
+
+/// `POST /convert`.
+pub(super) async fn respond(State(state): State<AppState>, request: Request) -> Response {
+    let started = Instant::now();
+    let patience = super::admission::patience(request.uri().query()).unwrap_or(PATIENCE);
+    let body = match body::read(request.into_body(), BODY_LIMIT, patience).await {
+        Ok(body) => body,
+        Err(error) => {
+            tracing::warn!(route = CONVERT, decision = "unread", %error, "request");
+            state.metrics.observe(CONVERT, "unread", started);
+            return error.into_response();
+        }
+    };
+    let answer = if body.len() < LARGE {
+        answer(&body)
+    } else {
+        beside(body).await
+    };
+    state.metrics.observe(CONVERT, answer.decision(), started);
+    let Answer {
+        uid, objects, fault, ..
+    } = &answer;
+    let duration_us = started.elapsed().as_micros();
+    match fault {
+        None => tracing::info!(%uid, route = CONVERT, decision = "convert", objects, duration_us, "request"),
+        Some(fault) => tracing::warn!(%uid, route = CONVERT, decision = "refuse", %fault, duration_us, "request"),
+    }
+    answer.into_response()
+}
+
+async fn beside(body: Bytes) -> Answer {
+    match tokio::task::spawn_blocking(move || answer(&body)).await {
+        Ok(answer) => answer,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
+
+/// The answer to a ConversionReview.
+#[derive(Debug)]
+pub struct Answer {
+    /// A ConversionReview with a response.
+    pub body: Vec<u8>,
+    /// Repeated from the question; empty where that has none that can be read.
+    pub uid: String,
+    /// How many objects were converted.
+    pub objects: usize,
+    /// Why none was.
+    pub fault: Option<String>,
+}
+
+/// Answers a ConversionReview. What is no such review gets an answer that says so.
+#[must_use]
+pub fn answer(body: &[u8]) -> Answer {
+    let review = match serde_json::from_slice::<ConversionReview<'_>>(body) {
+        Ok(review) if review.api_version == CONVERSION_API_VERSION => review,
+        Ok(review) => {
+            let fault = format!("apiVersion is {:?}, not {CONVERSION_API_VERSION:?}", review.api_version);
+            return Answer::refused(&review.request.uid, fault);
+        }
+        Err(error) => return Answer::refused(&super::answer::uid(body), format!("not a ConversionReview: {error}")),
+    };
+    match converted(&review.request) {
+        Ok(objects) => Answer::converted(&review.request.uid, &objects),
+        Err(error) => Answer::refused(&review.request.uid, error.to_string()),
+    }
+}
+
+fn converted<'a>(request: &ConversionRequest<'a>) -> Result<Vec<Converted<'a>>, Error> {
+    let to = Version::parse(&request.desired_api_version)?;
+    request.objects.iter().map(|object| convert(object, to)).collect()
+}
+
+impl Answer {
+    fn converted(uid: &str, objects: &[Converted<'_>]) -> Self {
+        let head = format!(
+            r#"{{"apiVersion":"{CONVERSION_API_VERSION}","kind":"ConversionReview","response":{{"uid":{},"result":{{"status":"Success"}},"convertedObjects":["#,
+            json!(uid)
+        );
+        let tail = "]}}";
+        let size: usize = objects.iter().map(|object| object.size() + 1).sum();
+        let mut body = Vec::with_capacity(head.len() + size + tail.len());
+        body.extend_from_slice(head.as_bytes());
+        for (index, object) in objects.iter().enumerate() {
+            if index > 0 {
+                body.push(b',');
+            }
+            object
+                .pieces()
+                .for_each(|piece| body.extend_from_slice(piece.as_bytes()));
+        }
+        body.extend_from_slice(tail.as_bytes());
+        Self {
+            body,
+            uid: uid.to_owned(),
+            objects: objects.len(),
+            fault: None,
+        }
+    }
+
+    fn refused(uid: &str, fault: String) -> Self {
+        let body = json!({
+            "apiVersion": CONVERSION_API_VERSION,
+            "kind": "ConversionReview",
+            "response": {"uid": uid, "result": {"status": "Failure", "message": fault}},
+        });
+        Self {
+            body: body.to_string().into_bytes(),
+            uid: uid.to_owned(),
+            objects: 0,
+            fault: Some(fault),
+        }
+    }
+
+    fn decision(&self) -> &'static str {
+        if self.fault.is_some() { "refuse" } else { "convert" }
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let length = self.body.len();
+        let bytes = Bytes::from(self.body);
+        let body = if length <= CHUNK {
+            Body::from(bytes)
+        } else {
+            Body::from_stream(stream::iter(chunks(bytes)))
+        };
+        let mut response = Response::new(body);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers.insert(header::CONTENT_LENGTH, length.into());
+        response
+    }
+}
+
+/// The same bytes in slices of one allocation.
+fn chunks(mut bytes: Bytes) -> impl Iterator<Item = Result<Bytes, std::convert::Infallible>> {
+    std::iter::from_fn(move || {
+        let length = bytes.len().min(CHUNK);
+        (length > 0).then(|| Ok(bytes.split_to(length)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+    use serde_json::Value;
+
+    use super::*;
+
+    fn told(body: &str) -> Value {
+        serde_json::from_slice(&answer(body.as_bytes()).body).expect("an answer is JSON")
+    }
+
+    fn message(body: &str) -> String {
+        let answer = told(body);
+        assert_eq!(answer["response"]["result"]["status"], "Failure");
+        assert_eq!(answer["response"].get("convertedObjects"), None);
+        assert_eq!(answer["response"]["uid"], "u\"1");
+        answer["response"]["result"]["message"]
+            .as_str()
+            .expect("a message")
+            .to_owned()
+    }
+
+    fn review(version: &str, objects: &str) -> String {
+        format!(
+            r#"{{"apiVersion":"apiextensions.k8s.io/v1","kind":"ConversionReview",
+            "request":{{"uid":"u\"1","desiredAPIVersion":"{version}","objects":[{objects}]}}}}"#
+        )
+    }
+
+    const TEMPLATE: &str = r#"{"apiVersion":"dispatcher.ivan.vc/v1alpha1","kind":"JobTemplate"}"#;
+
+    #[test]
+    fn objects_come_back_in_their_order() {
+        let objects = format!(r#"{TEMPLATE}, null ,{{"kind":"x"}}, {TEMPLATE}"#);
+        let answer = told(&review("dispatcher.ivan.vc/v1beta1", &objects));
+        let template = json!({"apiVersion": "dispatcher.ivan.vc/v1beta1", "kind": "JobTemplate"});
+        let expected = json!({
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "ConversionReview",
+            "response": {
+                "uid": "u\"1",
+                "result": {"status": "Success"},
+                "convertedObjects": [template, null, {"kind": "x"}, template],
+            },
+        });
+        assert_eq!(answer, expected);
+    }
+
+    #[test]
+    fn the_answer_is_written_without_growing() {
+        let objects = vec![TEMPLATE; 50].join(",");
+        let answer = answer(review("dispatcher.ivan.vc/v1beta1", &objects).as_bytes());
+        assert!(
+            answer.body.capacity() - answer.body.len() <= 1,
+            "one comma less than objects"
+        );
+    }
+
+    #[test]
+    fn an_empty_list_is_converted() {
+        let answer = told(&review("dispatcher.ivan.vc/v1beta1", ""));
+        assert_eq!(answer["response"]["convertedObjects"], json!([]));
+    }
+
+    #[test]
+    fn what_nobody_knows_is_refused_with_the_reason() {
+        let known = "known are v1alpha1 and v1beta1 of dispatcher.ivan.vc";
+        for (review, expected) in [
+            (
+                review("dispatcher.ivan.vc/v2", ""),
+                format!("no conversion from or to \"dispatcher.ivan.vc/v2\": {known}"),
+            ),
+            (
+                review("v1", TEMPLATE),
+                format!("no conversion from or to \"v1\": {known}"),
+            ),
+        ] {
+            assert_eq!(message(&review), expected);
+        }
+        let review = review("dispatcher.ivan.vc/v1beta1", TEMPLATE).replace("k8s.io/v1\"", "k8s.io/v1beta1\"");
+        assert_eq!(
+            message(&review),
+            r#"apiVersion is "apiextensions.k8s.io/v1beta1", not "apiextensions.k8s.io/v1""#
+        );
+    }
+
+    #[test]
+    fn the_uid_of_a_broken_review_comes_back() {
+        let whole = review("dispatcher.ivan.vc/v1beta1", TEMPLATE);
+        for broken in [whole[..whole.len() - 5].to_owned(), whole.replace("objects", "objets")] {
+            assert!(message(&broken).starts_with("not a ConversionReview: "), "{broken}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_large_answer_arrives_whole() {
+        let body: Vec<u8> = (0..CHUNK * 2 + 7)
+            .map(|index| u8::try_from(index % 251).unwrap())
+            .collect();
+        let answer = Answer {
+            body: body.clone(),
+            uid: String::new(),
+            objects: 0,
+            fault: None,
+        };
+        let response = answer.into_response();
+        assert_eq!(response.headers()[header::CONTENT_LENGTH], body.len().to_string());
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), body);
+    }
+}
