@@ -20,6 +20,7 @@ pub mod commands;
 pub mod condition;
 pub mod dispatch;
 mod process;
+pub mod reconcile;
 pub mod serve;
 pub mod telemetry;
 pub mod template;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Component, ServeArgs};
 use crate::clients::cluster::{Cluster, Templates};
+use crate::reconcile;
 use crate::serve::health::Readiness;
 use crate::serve::metrics::Metrics;
 use crate::serve::{Server, State};
@@ -38,6 +39,7 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     let mut signals = Signals::new()?;
     let mut registry = telemetry.registry();
     let metrics = Metrics::register(&mut registry);
+    let counters = reconcile::Metrics::register(&mut registry);
     let readiness = Readiness::default();
     let cluster = if needs_cluster(&args.components) {
         Some(Cluster::connect(args.controllers.kubeconfig.as_deref()).await?)
@@ -46,6 +48,7 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     };
     // The watches outlive the drain: until its end executes are answered.
     let (templates, watches) = watches(cluster.as_ref(), &readiness);
+    let controllers = controllers(args, cluster.as_ref(), templates.as_ref(), counters);
     let state = State {
         cluster,
         templates,
@@ -55,8 +58,11 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
         execute: args.execute.clone(),
     };
     let server = Server::bind(args, in_cluster(), Arc::new(state)).await?;
-    // The reconcilers join here: whichever half fails first ends the other.
-    let halves = async { server.run(stop.clone()).await.context("the server failed") };
+    // The reconcilers stop at the first signal, while requests are still being answered.
+    let halves = async {
+        let (outcome, ()) = tokio::join!(server.run(stop.clone()), reconciled(controllers, stop.clone()));
+        outcome.context("the server failed")
+    };
     tokio::select! {
         ended = halves => ended,
         again = signals.twice(&stop) => again,
@@ -94,6 +100,41 @@ fn watches(cluster: Option<&Cluster>, readiness: &Readiness) -> (Option<Template
         }
     };
     (templates, run)
+}
+
+/// The reconcile half, if it is wanted.
+fn controllers(
+    args: &ServeArgs,
+    cluster: Option<&Cluster>,
+    templates: Option<&Templates>,
+    metrics: reconcile::Metrics,
+) -> Option<reconcile::Shared> {
+    let wanted = args.components.contains(&Component::Controllers);
+    let (Some(cluster), Some(templates), true) = (cluster, templates, wanted) else {
+        return None;
+    };
+    let namespace = || match &args.controllers.leader_election_namespace {
+        Some(namespace) => namespace.clone(),
+        None if in_cluster() => cluster.default_namespace().to_owned(),
+        None => args.execute.default_namespace.clone(),
+    };
+    let options = reconcile::Options {
+        concurrency: args.controllers.concurrency,
+        lease_namespace: args.controllers.leader_elect.then(namespace),
+    };
+    Some(reconcile::Shared {
+        cluster: cluster.clone(),
+        templates: templates.clone(),
+        compiled: Arc::default(),
+        metrics,
+        options,
+    })
+}
+
+async fn reconciled(controllers: Option<reconcile::Shared>, stop: CancellationToken) {
+    if let Some(shared) = controllers {
+        reconcile::run(shared, stop).await;
+    }
 }
 
 /// What the operator should know before the first request.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use hyper::http::{HeaderValue, Request, header};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
-use kube::api::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, GetParams, PostParams, Preconditions};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use super::Cluster;
@@ -83,30 +83,36 @@ impl Cluster {
             .metadata)
     }
 
-    /// Writes the status of one object, all of it ours, by server-side apply. `uid` keeps it from a successor of the same name.
+    /// Writes the whole status of exactly the object that was seen, as it was seen.
+    ///
+    /// This is a replacement and no server-side apply: an apply leaves what another manager once wrote, such as the
+    /// reference of an earlier installation, and would then differ from what is wanted for ever.
     ///
     /// # Errors
-    /// Every failure; `Conflict` when the object is another one by now.
-    pub async fn apply_status<K>(
-        &self,
-        namespace: &str,
-        name: &str,
-        uid: &str,
-        status: &impl Serialize,
-    ) -> Result<ObjectMeta, Error>
+    /// Every failure; `Conflict` when somebody else wrote in between or it is another object of that name by now.
+    pub async fn replace_status<K>(&self, seen: &ObjectMeta, status: &impl Serialize) -> Result<ObjectMeta, Error>
     where
         K: Resource<DynamicType = ()>,
     {
+        let (namespace, name) = (
+            seen.namespace.as_deref().unwrap_or_default(),
+            seen.name.as_deref().unwrap_or_default(),
+        );
         let body = serde_json::json!({
-            "apiVersion": K::api_version(&()), "kind": K::kind(&()),
-            "metadata": {"name": name, "namespace": namespace, "uid": uid}, "status": status,
+            "apiVersion": K::api_version(&()), "kind": K::kind(&()), "status": status,
+            "metadata": {
+                "name": name, "namespace": namespace, "uid": seen.uid, "resourceVersion": seen.resource_version,
+            },
         });
-        let params = PatchParams::apply(FIELD_MANAGER).force();
+        let post = PostParams {
+            field_manager: Some(FIELD_MANAGER.into()),
+            ..PostParams::default()
+        };
         let built = path::<K>(namespace)
-            .patch_subresource("status", name, &params, &Patch::Apply(&body))
+            .replace_subresource("status", name, &post, json(&body))
             .map(metadata_only);
         Ok(self
-            .call::<K, Metadata>("apply status of", namespace, name, built)
+            .call::<K, Metadata>("update status of", namespace, name, built)
             .await?
             .metadata)
     }
@@ -127,14 +133,18 @@ impl Cluster {
         self.call::<K, K>("update", namespace, name, built).await
     }
 
-    /// Deletes exactly the object that was seen; one that is already gone is a success.
+    /// Deletes exactly the object that was seen, as it was seen; one that is already gone is a success.
     ///
     /// # Errors
     /// Every other failure; `Conflict` when it is not the object that was seen any more.
-    pub async fn delete<K>(&self, namespace: &str, name: &str, seen: &ObjectMeta) -> Result<(), Error>
+    pub async fn delete<K>(&self, seen: &ObjectMeta) -> Result<(), Error>
     where
         K: Resource<DynamicType = ()>,
     {
+        let (namespace, name) = (
+            seen.namespace.as_deref().unwrap_or_default(),
+            seen.name.as_deref().unwrap_or_default(),
+        );
         let preconditions = Preconditions {
             uid: seen.uid.clone(),
             resource_version: seen.resource_version.clone(),
@@ -144,11 +154,7 @@ impl Cluster {
             ..DeleteParams::background()
         };
         let built = path::<K>(namespace).delete(name, &params);
-        absent_is_none(
-            self.call::<K, serde::de::IgnoredAny>("delete", namespace, name, built)
-                .await,
-        )
-        .map(|_| ())
+        absent_is_none(self.call::<K, IgnoredAny>("delete", namespace, name, built).await).map(|_| ())
     }
 
     /// Sends one request and decodes its answer, within the time limit.

@@ -28,6 +28,12 @@ impl Cluster {
     pub async fn connect(kubeconfig: Option<&Path>) -> Result<Self, ConnectError> {
         connect::client(kubeconfig).await.map(Self::from)
     }
+
+    /// The namespace of the pod, or of the kubeconfig's context.
+    #[must_use]
+    pub fn default_namespace(&self) -> &str {
+        self.client.default_namespace()
+    }
 }
 
 /// Tests put an API server in process behind it.

@@ -1,0 +1,96 @@
+//! What can end a reconcile early, and when it is tried again.
+
+use std::time::Duration;
+
+use crate::clients::cluster::{self, Failure};
+
+/// No retry of anything is later than this.
+pub(super) const LONGEST_BACKOFF: Duration = Duration::from_secs(300);
+
+/// A reconcile that could not be finished.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Error {
+    /// A call to the API server failed.
+    #[error(transparent)]
+    Cluster(#[from] cluster::Error),
+}
+
+impl Error {
+    /// The metric's label for it.
+    pub(super) fn result(&self) -> &'static str {
+        let Self::Cluster(error) = self;
+        match error.failure {
+            Failure::NotFound(_) => "not_found",
+            Failure::AlreadyExists(_) | Failure::Conflict(_) => "conflict",
+            Failure::Invalid(_) => "invalid",
+            Failure::Forbidden(_) => "forbidden",
+            Failure::Unavailable { .. } => "unavailable",
+        }
+    }
+
+    /// When to try again after so many failures in a row before.
+    pub(super) fn retry(&self, failures: u32) -> Duration {
+        let Self::Cluster(error) = self;
+        match error.failure {
+            // The watch brings the other write in a moment.
+            Failure::Conflict(_) | Failure::AlreadyExists(_) => backoff(Duration::from_millis(50), failures),
+            Failure::Unavailable { retry_after, .. } => {
+                backoff(Duration::from_millis(250), failures).max(retry_after.unwrap_or_default())
+            }
+            _ => backoff(Duration::from_secs(1), failures),
+        }
+    }
+}
+
+/// Doubles with each failure, up to five minutes.
+pub(super) fn backoff(first: Duration, failures: u32) -> Duration {
+    first
+        .saturating_mul(2_u32.saturating_pow(failures))
+        .min(LONGEST_BACKOFF)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::cluster::Object;
+
+    fn error(failure: Failure) -> Error {
+        let object = Object {
+            kind: "Job".into(),
+            namespace: "a".into(),
+            name: "b".into(),
+        };
+        Error::Cluster(cluster::Error {
+            verb: "create",
+            object: Box::new(object),
+            failure,
+        })
+    }
+
+    #[test]
+    fn retries_later_and_later_but_within_five_minutes() {
+        let forbidden = error(Failure::Forbidden(String::new()));
+        assert_eq!(forbidden.retry(0), Duration::from_secs(1));
+        assert_eq!(forbidden.retry(3), Duration::from_secs(8));
+        assert_eq!(forbidden.retry(40), LONGEST_BACKOFF);
+    }
+
+    #[test]
+    fn waits_as_long_as_the_api_server_asks() {
+        let retry_after = Some(Duration::from_secs(7));
+        let busy = error(Failure::Unavailable {
+            message: String::new(),
+            retry_after,
+        });
+        assert_eq!((busy.retry(0), busy.result()), (Duration::from_secs(7), "unavailable"));
+    }
+
+    #[test]
+    fn a_conflict_is_over_soon() {
+        let conflict = error(Failure::Conflict(String::new()));
+        assert_eq!(
+            (conflict.retry(0), conflict.result()),
+            (Duration::from_millis(50), "conflict")
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! JobExecution to Job: exactly one for each, its progress recorded, and the execution deleted after its finished Job.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::runtime::controller::Action;
+
+use super::context::{Context, uid};
+use super::create::{Held, Outcome, create};
+use super::error::Error;
+use super::observe::{Found, observe, recorded, reference};
+use crate::api::dispatch::view::{Job, JobExecution};
+use crate::dispatch::status::{End, Hold, Observed, Progress, end};
+
+/// Brings one execution a step further. Harmless to repeat, whatever was done before.
+pub(super) async fn reconcile(stored: Arc<JobExecution>, ctx: Arc<Context>) -> Result<Action, Error> {
+    let execution = ctx.ledger.current(&stored);
+    let action = step(&stored, &execution, &ctx).await?;
+    ctx.ledger.succeeded(uid(&execution));
+    Ok(action)
+}
+
+/// When an execution whose reconcile failed is tried again.
+#[expect(clippy::needless_pass_by_value, reason = "the controller hands it in like this")]
+pub(super) fn error_policy(execution: Arc<JobExecution>, error: &Error, ctx: Arc<Context>) -> Action {
+    Action::requeue(error.retry(ctx.ledger.failed(uid(&execution))))
+}
+
+async fn step(stored: &JobExecution, execution: &JobExecution, ctx: &Context) -> Result<Action, Error> {
+    let ended = end(&execution.status);
+    if execution.metadata.deletion_timestamp.is_some() || ended == Some(End::JobDeleted) {
+        return Ok(Action::await_change());
+    }
+    match observe(execution, ctx).await? {
+        Found::Job(job) => progress(stored, execution, &job, ctx).await,
+        Found::Created(created) => Ok(Action::requeue(created.grace())),
+        Found::Lost | Found::Never if ended.is_some() => delete(execution, ctx).await,
+        Found::Lost => lost(stored, execution, ctx).await,
+        Found::Never => make(stored, execution, ctx).await,
+    }
+}
+
+/// Records how far the Job has come; one that is new gets a moment to start first, which saves a write.
+async fn progress(stored: &JobExecution, execution: &JobExecution, job: &Job, ctx: &Context) -> Result<Action, Error> {
+    let progress = Progress::of(job);
+    let grace = ctx
+        .ledger
+        .created(uid(execution))
+        .map_or(Duration::ZERO, |created| created.grace());
+    if progress == Progress::Waiting && !grace.is_zero() {
+        return Ok(Action::requeue(grace));
+    }
+    ctx.record(
+        stored,
+        execution,
+        Observed::Job {
+            reference: &reference(job),
+            progress,
+        },
+    )
+    .await?;
+    Ok(Action::await_change())
+}
+
+/// Makes the Job, or records why it cannot be made.
+async fn make(stored: &JobExecution, execution: &JobExecution, ctx: &Context) -> Result<Action, Error> {
+    match create(execution, ctx).await? {
+        Outcome::Made => {
+            let grace = ctx
+                .ledger
+                .created(uid(execution))
+                .map_or(Duration::ZERO, |created| created.grace());
+            Ok(Action::requeue(grace))
+        }
+        Outcome::Moved => Ok(Action::requeue(Duration::from_secs(1))),
+        Outcome::Waiting(pause) => Ok(pause.map_or_else(Action::await_change, Action::requeue)),
+        Outcome::Held(held) => {
+            if held.tell {
+                let Held { reason, message, .. } = &held;
+                ctx.record(stored, execution, Observed::Held(Hold { reason, message }))
+                    .await?;
+            }
+            Ok(held.pause.map_or_else(Action::await_change, Action::requeue))
+        }
+    }
+}
+
+/// The recorded Job is gone without an end. The store may be behind, so the API server is asked how the execution stands.
+async fn lost(stored: &JobExecution, execution: &JobExecution, ctx: &Context) -> Result<Action, Error> {
+    let (namespace, name) = super::context::key(execution);
+    let Some(fresh) = ctx.cluster.get::<JobExecution>(&namespace, &name).await? else {
+        return Ok(Action::await_change());
+    };
+    let behind = fresh.metadata.uid != execution.metadata.uid
+        || fresh.metadata.deletion_timestamp.is_some()
+        || end(&fresh.status).is_some()
+        || (recorded(&fresh) != recorded(execution) && recorded(&fresh).is_some());
+    if behind {
+        return Ok(Action::requeue(Duration::from_secs(1)));
+    }
+    ctx.record(stored, &fresh, Observed::JobDeleted).await?;
+    Ok(Action::await_change())
+}
+
+/// The execution has served its purpose. The preconditions keep one that has changed since.
+async fn delete(execution: &JobExecution, ctx: &Context) -> Result<Action, Error> {
+    ctx.cluster.delete::<JobExecution>(&execution.metadata).await?;
+    Ok(Action::await_change())
+}

@@ -1,0 +1,84 @@
+//! What the reconcilers count: upstream's three names, and our own.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// Counters of this half; cheap to clone.
+#[derive(Debug, Clone, Default)]
+pub struct Metrics {
+    pub(super) executions: Counter,
+    pub(super) failures: Counter,
+    pub(super) successes: Counter,
+    pub(super) results: Family<Outcome, Counter>,
+    pub(super) events_dropped: Counter,
+    pub(super) leader: Gauge,
+}
+
+/// One result of a reconciler.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Outcome {
+    pub(super) controller: &'static str,
+    pub(super) result: &'static str,
+}
+
+impl Metrics {
+    /// Makes the counters known to the registry, which appends `_total` to their names.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self::default();
+        let Self {
+            executions,
+            failures,
+            successes,
+            results,
+            events_dropped,
+            leader,
+        } = metrics.clone();
+        registry.register(
+            "job_executions",
+            "JobExecutions for which a Job was created",
+            executions,
+        );
+        registry.register("job_executions_failures", "JobExecutions whose Job failed", failures);
+        registry.register(
+            "job_executions_success",
+            "JobExecutions whose Job ended well",
+            successes,
+        );
+        registry.register("stationmaster_reconciles", "Results of reconcilers", results);
+        registry.register(
+            "stationmaster_events_dropped",
+            "Events not sent because too many were waiting",
+            events_dropped,
+        );
+        registry.register("stationmaster_leader", "1 while this replica writes", leader);
+        metrics
+    }
+
+    pub(super) fn count(&self, controller: &'static str, result: &'static str) {
+        self.results.get_or_create(&Outcome { controller, result }).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn upstreams_names_are_exposed() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        metrics.executions.inc();
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).expect("text takes anything");
+        for name in [
+            "job_executions_total 1",
+            "job_executions_failures_total 0",
+            "job_executions_success_total 0",
+        ] {
+            assert!(text.lines().any(|line| line == name), "{name} in\n{text}");
+        }
+    }
+}

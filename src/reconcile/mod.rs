@@ -1,0 +1,94 @@
+//! The reconcile half: whoever holds the lease runs the controllers; the webhooks and the execute endpoint run everywhere.
+//!
+//! | controller | watches | makes |
+//! |---|---|---|
+//! | job_execution | JobExecution, JobTemplate, Job | one Job for each execution, and its status |
+
+mod context;
+mod create;
+mod error;
+mod events;
+mod holds;
+mod job_execution;
+mod jobs;
+mod lease;
+mod ledger;
+mod metrics;
+mod observe;
+mod term;
+
+use std::sync::Arc;
+
+use k8s_openapi::jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+pub use metrics::Metrics;
+
+use crate::clients::cluster::{Cluster, Templates};
+use crate::dispatch::cache::Cache;
+
+/// Name of the Lease that replicas contend for.
+const LEASE: &str = "stationmaster";
+
+/// How the controllers run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Executions that are reconciled at the same time.
+    pub concurrency: u16,
+    /// Where to contend for the Lease, if there are several replicas.
+    pub lease_namespace: Option<String>,
+}
+
+/// What the controllers work with.
+pub struct Shared {
+    /// The door to the API server.
+    pub cluster: Cluster,
+    /// All JobTemplates: the process's one watch of them.
+    pub templates: Templates,
+    /// The same templates, parsed.
+    pub compiled: Arc<Cache>,
+    /// Where results are counted.
+    pub metrics: Metrics,
+    /// How to run.
+    pub options: Options,
+}
+
+/// Runs the controllers until `stop`, whenever this replica leads.
+pub async fn run(shared: Shared, stop: CancellationToken) {
+    let Some(namespace) = shared.options.lease_namespace.clone() else {
+        shared.metrics.leader.set(1);
+        while !stop.is_cancelled() {
+            term::run(&shared, stop.child_token()).await;
+        }
+        return;
+    };
+    let mut contender = lease::Contender::new(shared.cluster.clone(), namespace, LEASE.into(), identity());
+    while let Some(until) = stop.run_until_cancelled(contender.won()).await {
+        shared.metrics.leader.set(1);
+        let last = lead(&shared, &mut contender, until, &stop).await;
+        shared.metrics.leader.set(0);
+        if last {
+            contender.release().await;
+        }
+    }
+}
+
+/// Runs one term; true when it ended because the process stops and not because the lease was lost.
+async fn lead(
+    shared: &Shared,
+    contender: &mut lease::Contender,
+    until: tokio::time::Instant,
+    stop: &CancellationToken,
+) -> bool {
+    tokio::select! {
+        () = term::run(shared, stop.child_token()) => true,
+        // Whatever is under way is dropped here, before anybody else can lead.
+        () = contender.lost(until) => false,
+    }
+}
+
+/// A name that no other replica has, and none had before.
+fn identity() -> String {
+    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "stationmaster".into());
+    format!("{host}_{:x}_{}", Timestamp::now().as_nanosecond(), std::process::id())
+}
