@@ -40,6 +40,13 @@ folder_of() {
     echo "$dir"
 }
 
+# From 1.21 on Go fetches the newer toolchain that a go.mod asks for by itself.
+go_is_there() {
+    local version
+    version=$(go env GOVERSION 2>/dev/null) || return 1
+    [[ $version =~ ^go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 21))
+}
+
 # The program is built once for each state of its source; the name is complete only when the file is.
 cluster_program() {
     local cache key program
@@ -47,7 +54,7 @@ cluster_program() {
     key=$(cat "$here"/local/*.go "$here"/local/go.mod | sha256sum | cut -c1-12)
     program=$cache/cluster-$key
     if [[ ! -x $program ]]; then
-        command -v go >/dev/null || fail "Go is needed to build the cluster: install it from https://go.dev/dl/, then run this again"
+        go_is_there || fail "Go 1.21 or later is needed to build the cluster: install it from https://go.dev/dl/, then run this again"
         mkdir -p "$cache"
         (cd "$here/local" && CGO_ENABLED=0 GOFLAGS='' GOWORK=off go build -trimpath -buildvcs=false -o "$program.$$" .)
         mv "$program.$$" "$program"

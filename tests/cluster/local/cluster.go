@@ -78,6 +78,9 @@ func (c *cluster) up(tier string) error {
 
 // open makes the folder, or takes up one that is there; a running cluster keeps its tier when less is asked for.
 func (c *cluster) open(tier string) error {
+	if err := c.endHomeless(); err != nil {
+		return err
+	}
 	existing := ""
 	if text, err := os.ReadFile(c.path(marker)); err == nil {
 		existing = strings.TrimSpace(string(text))
@@ -151,36 +154,42 @@ func free(port int) bool {
 	return true
 }
 
-// down ends every process, undoes what the node did to the machine, and removes the folder.
-// Somebody may have removed the folder before; the processes and the node are found without it.
-func (c *cluster) down(keep bool) error {
+// isOurs is true for a folder with our mark, and for one from which it was removed while the cluster ran (`cargo clean`).
+func (c *cluster) isOurs() bool {
 	current, err := readHolder()
-	if err != nil {
-		return err
+	return exists(c.path(marker)) || len(c.processes()) > 0 || err == nil && current != nil && current.Dir == c.dir
+}
+
+// endHomeless ends a cluster whose folder was removed: there is nothing left that it could go on with.
+func (c *cluster) endHomeless() error {
+	if exists(c.path(marker)) || !c.isOurs() {
+		return nil
 	}
-	if !exists(c.path(marker)) && len(c.processes()) == 0 && (current == nil || current.Dir != c.dir) {
+	say("the folder of a running cluster was removed: starting anew")
+	return c.end(false)
+}
+
+// down ends every process, undoes what the node did to the machine, and removes the folder.
+func (c *cluster) down(keep bool) error {
+	if !c.isOurs() {
 		say("no cluster in %s", c.dir)
 		return nil
 	}
-	err = c.locked(func() error {
+	return c.locked(func() error {
 		return step("taking the cluster down", func() error {
-			err := errors.Join(c.releaseNode(), c.stopAll(keep))
-			if err == nil && !keep {
-				err = c.removeFolder()
+			if err := c.end(keep); err != nil || keep {
+				return err
 			}
-			return err
+			return os.Remove(c.dir + ".lock")
 		})
 	})
-	if err == nil && !keep {
-		err = os.Remove(c.dir + ".lock")
-	}
-	return err
 }
 
-// removeFolder removes nothing that a cluster has not made.
-func (c *cluster) removeFolder() error {
-	if !exists(c.path(marker)) {
-		return nil
+func (c *cluster) end(keep bool) error {
+	ours := c.isOurs() // asked first: what is ended no longer shows it
+	err := errors.Join(c.releaseNode(), c.stopAll(keep))
+	if err != nil || keep || !ours {
+		return err
 	}
 	return os.RemoveAll(c.dir)
 }

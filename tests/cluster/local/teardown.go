@@ -3,6 +3,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -42,7 +43,7 @@ func cgroups() []string {
 			return nil
 		})
 	}
-	slices.SortFunc(folders, func(a, b string) int { return len(b) - len(a) })
+	slices.SortFunc(folders, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	return folders
 }
 
@@ -66,21 +67,35 @@ func killCgroups() error {
 	return errors.New("processes of pods do not end")
 }
 
-// makeCgroups makes the root that the kubelet is given; it does not make it itself.
+// makeCgroups makes the root that the kubelet is given in each hierarchy; it does not make it itself.
 func makeCgroups() error {
-	hierarchies, err := os.ReadFile("/proc/self/mountinfo")
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
 		return err
 	}
-	for _, line := range strings.Split(string(hierarchies), "\n") {
+	for _, line := range strings.Split(string(mounts), "\n") {
 		before, after, _ := strings.Cut(line, " - ")
-		if fields := strings.Fields(before); len(fields) > 4 && strings.HasPrefix(after, "cgroup") {
-			if err := os.MkdirAll(filepath.Join(fields[4], cgroupName), 0o755); err != nil {
-				return err
-			}
+		fields := strings.Fields(before)
+		if len(fields) < 5 || !strings.HasPrefix(after, "cgroup") {
+			continue
+		}
+		if strings.HasPrefix(after, "cgroup2 ") {
+			delegateControllers(fields[4])
+		}
+		if err := os.MkdirAll(filepath.Join(fields[4], cgroupName), 0o755); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// delegateControllers lets groups below the root of version 2 have the controllers that the kubelet asks for. systemd has
+// done so where it runs; a controller that cannot be delegated is one that the kubelet will name.
+func delegateControllers(root string) {
+	available, _ := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
+	for _, controller := range strings.Fields(string(available)) {
+		_ = os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte("+"+controller), 0o644)
+	}
 }
 
 func removeCgroups() error {

@@ -79,6 +79,9 @@ func (g *group) locate(cache string) error {
 	hash := sha256.New()
 	fmt.Fprintln(hash, g.packages, g.arguments("X"), runtime.GOARCH)
 	inputs := []string{"go.mod", "go.sum"}
+	if g.packages[0] == "main.go" {
+		inputs = append(inputs, "main.go")
+	}
 	if g.name == "pause" {
 		inputs = []string{"pause/main.go"}
 	}
@@ -88,7 +91,7 @@ func (g *group) locate(cache string) error {
 			return err
 		}
 		hash.Write(text)
-		if name == "go.mod" && !strings.Contains(string(text), g.module+" "+g.version+" ") {
+		if name == "go.mod" && !strings.Contains(strings.ReplaceAll(string(text), "\n", " "), g.module+" "+g.version+" ") {
 			return fmt.Errorf("tools/%s/go.mod does not pin %s %s: run tests/cluster/tools/pin %s", g.name, g.module, g.version, g.name)
 		}
 	}
@@ -98,10 +101,18 @@ func (g *group) locate(cache string) error {
 
 // program is what a package is called once it is built.
 func (g *group) program(pkg string) string {
-	if pkg == "." {
+	if pkg == "." || pkg == "main.go" {
 		return g.name
 	}
 	return path.Base(pkg)
+}
+
+// target is what `go build` is asked for.
+func (g *group) target(pkg string) string {
+	if pkg == "main.go" {
+		return "."
+	}
+	return path.Join(g.module, pkg)
 }
 
 func (g *group) arguments(output string) []string {
@@ -171,7 +182,7 @@ func (g *group) compile(pkg string) error {
 	temporary := filepath.Join(g.cache, "."+g.program(pkg)+".new")
 	what := fmt.Sprintf("building %s %s", g.program(pkg), g.version)
 	return step(what, func() error {
-		command := exec.Command("nice", append(append([]string{"go"}, g.arguments(temporary)...), path.Join(g.module, pkg))...)
+		command := exec.Command("nice", append(append([]string{"go"}, g.arguments(temporary)...), g.target(pkg))...)
 		command.Dir = g.source
 		command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
 		if output, err := command.CombinedOutput(); err != nil {
