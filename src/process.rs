@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{Component, ServeArgs};
 use crate::clients::cluster::{Cluster, Templates};
 use crate::reconcile;
+use crate::serve::execute::{Counters, Token};
 use crate::serve::health::Readiness;
 use crate::serve::metrics::Metrics;
 use crate::serve::{Server, State};
@@ -39,7 +40,10 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     let mut signals = Signals::new()?;
     let mut registry = telemetry.registry();
     let metrics = Metrics::register(&mut registry);
-    let counters = reconcile::Metrics::register(&mut registry);
+    let (reconciled, executed) = (
+        reconcile::Metrics::register(&mut registry),
+        Counters::register(&mut registry),
+    );
     let readiness = Readiness::default();
     let cluster = if needs_cluster(&args.components) {
         Some(Cluster::connect(args.controllers.kubeconfig.as_deref()).await?)
@@ -48,7 +52,6 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     };
     // The watches outlive the drain: until its end executes are answered.
     let (templates, watches) = watches(cluster.as_ref(), &readiness);
-    let controllers = controllers(args, cluster.as_ref(), templates.as_ref(), counters);
     let state = State {
         cluster,
         templates,
@@ -56,11 +59,15 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
         metrics,
         readiness,
         execute: args.execute.clone(),
+        token: token(args).await?,
+        counters: executed,
+        compiled: Arc::default(),
     };
+    let controllers = controllers(args, &state, reconciled);
     let server = Server::bind(args, in_cluster(), Arc::new(state)).await?;
     // The reconcilers stop at the first signal, while requests are still being answered.
     let halves = async {
-        let (outcome, ()) = tokio::join!(server.run(stop.clone()), reconciled(controllers, stop.clone()));
+        let (outcome, ()) = tokio::join!(server.run(stop.clone()), reconcile_with(controllers, stop.clone()));
         outcome.context("the server failed")
     };
     tokio::select! {
@@ -73,6 +80,14 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
 /// Admission and conversion read nothing but the object that they are asked about.
 fn needs_cluster(components: &[Component]) -> bool {
     components.contains(&Component::Execute) || components.contains(&Component::Controllers)
+}
+
+/// Read once: a missing or empty file must not leave the endpoint open.
+async fn token(args: &ServeArgs) -> anyhow::Result<Option<Token>> {
+    match &args.execute.execute_token_file {
+        Some(path) => Ok(Some(Token::load(path).await?)),
+        None => Ok(None),
+    }
 }
 
 /// The shared watches and the future that runs them, which does not end.
@@ -103,14 +118,9 @@ fn watches(cluster: Option<&Cluster>, readiness: &Readiness) -> (Option<Template
 }
 
 /// The reconcile half, if it is wanted.
-fn controllers(
-    args: &ServeArgs,
-    cluster: Option<&Cluster>,
-    templates: Option<&Templates>,
-    metrics: reconcile::Metrics,
-) -> Option<reconcile::Shared> {
+fn controllers(args: &ServeArgs, state: &State, metrics: reconcile::Metrics) -> Option<reconcile::Shared> {
     let wanted = args.components.contains(&Component::Controllers);
-    let (Some(cluster), Some(templates), true) = (cluster, templates, wanted) else {
+    let (Some(cluster), Some(templates), true) = (&state.cluster, &state.templates, wanted) else {
         return None;
     };
     let namespace = || match &args.controllers.leader_election_namespace {
@@ -125,13 +135,13 @@ fn controllers(
     Some(reconcile::Shared {
         cluster: cluster.clone(),
         templates: templates.clone(),
-        compiled: Arc::default(),
+        compiled: Arc::clone(&state.compiled),
         metrics,
         options,
     })
 }
 
-async fn reconciled(controllers: Option<reconcile::Shared>, stop: CancellationToken) {
+async fn reconcile_with(controllers: Option<reconcile::Shared>, stop: CancellationToken) {
     if let Some(shared) = controllers {
         reconcile::run(shared, stop).await;
     }

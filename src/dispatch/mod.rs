@@ -6,6 +6,7 @@ pub mod compiled;
 mod containers;
 pub mod convert;
 pub mod default;
+pub mod execution;
 mod expansion;
 #[cfg(test)]
 mod fixture;

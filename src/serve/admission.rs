@@ -12,7 +12,7 @@ use super::state::AppState;
 use crate::api::names::path::{MUTATE, VALIDATE};
 use crate::api::review::{AdmissionRequest, Verdict};
 use crate::clients::cluster;
-use crate::dispatch::{Limits, Lookup, Templates, default, validate};
+use crate::dispatch::{Lookup, Templates, default, validate};
 
 /// A review holds the object twice on UPDATE, and escaping can double each.
 const BODY_LIMIT: usize = 8 << 20;
@@ -62,8 +62,7 @@ fn decide(state: &AppState, route: &'static str, request: &AdmissionRequest<'_>)
     let decided = if route == MUTATE {
         default::mutate(request, &templates)
     } else {
-        let payload_bytes = usize::try_from(state.execute.max_payload_bytes).unwrap_or(usize::MAX);
-        validate::validate(request, Limits { payload_bytes }, &templates)
+        validate::validate(request, state.limits(), &templates)
     };
     decided.map_err(|error| error.to_string())
 }

@@ -6,6 +6,7 @@ mod body;
 mod connection;
 pub mod conversion;
 pub mod error;
+pub mod execute;
 mod guard;
 pub mod health;
 pub mod listener;
@@ -16,7 +17,7 @@ pub mod state;
 pub mod tls;
 
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 
 use crate::api::names::path::{CONVERT, MUTATE, VALIDATE};
 
@@ -57,8 +58,10 @@ impl Surface {
                 .route(VALIDATE, post(admission::validate))
                 .route(MUTATE, post(admission::mutate)),
             Self::Conversion => routes.route(CONVERT, post(conversion::respond)),
-            // Its owner adds `execute::execute` at "/execute/{*path}".
-            Self::Execute => routes,
+            Self::Execute => routes
+                .route("/execute", any(execute::execute))
+                .route("/execute/", any(execute::execute))
+                .route("/execute/{*path}", any(execute::execute)),
             Self::Health => routes
                 .route("/livez", get(health::live))
                 .route("/readyz", get(health::ready))

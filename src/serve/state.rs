@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
 
+use super::execute::{Counters, Token};
 use super::health::Readiness;
 use super::metrics::Metrics;
 use crate::cli::serve::ExecuteArgs;
 use crate::clients::cluster::{Cluster, Templates};
+use crate::dispatch::Limits;
+use crate::dispatch::cache::Cache;
 
 /// [`State`], shared by all handlers.
 pub type AppState = Arc<State>;
@@ -24,6 +27,21 @@ pub struct State {
     pub metrics: Metrics,
     /// Asked by `/readyz`.
     pub readiness: Readiness,
-    /// Payload limit, default namespace, token.
+    /// Payload limit, default namespace, what to log.
     pub execute: ExecuteArgs,
+    /// What callers of the execute endpoint must send, if anything.
+    pub token: Option<Token>,
+    /// Upstream's counters of the execute endpoint.
+    pub counters: Counters,
+    /// Parsed JobTemplates, shared with the reconcilers.
+    pub compiled: Arc<Cache>,
+}
+
+impl State {
+    /// What the command line bounds.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        let payload_bytes = usize::try_from(self.execute.max_payload_bytes).unwrap_or(usize::MAX);
+        Limits { payload_bytes }
+    }
 }
