@@ -9,19 +9,20 @@ import (
 	"testing"
 )
 
-func TestImageNamesLoseTheirHostAndGainDockersDefaults(t *testing.T) {
-	for name, want := range map[string][2]string{
-		"alpine":                              {"library/alpine", "latest"},
-		"alpine:3":                            {"library/alpine", "3"},
-		"docker.io/alpine":                    {"library/alpine", "latest"},
-		"docker.io/library/stationmaster:dev": {"library/stationmaster", "dev"},
-		"someone/tool":                        {"someone/tool", "latest"},
-		"registry.example/team/tool:1.2":      {"team/tool", "1.2"},
-		"localhost:5000/tool":                 {"tool", "latest"},
-		"127.0.0.1:5000/team/tool:dev":        {"team/tool", "dev"},
+func TestImageNamesAreReadAsDockerReadsThem(t *testing.T) {
+	for name, want := range map[string][3]string{
+		"alpine":                              {"docker.io", "library/alpine", "latest"},
+		"alpine:3":                            {"docker.io", "library/alpine", "3"},
+		"docker.io/alpine":                    {"docker.io", "library/alpine", "latest"},
+		"docker.io/library/stationmaster:dev": {"docker.io", "library/stationmaster", "dev"},
+		"someone/tool":                        {"docker.io", "someone/tool", "latest"},
+		"registry.example/team/tool:1.2":      {"registry.example", "team/tool", "1.2"},
+		"localhost/tool":                      {"localhost", "tool", "latest"},
+		"127.0.0.1:5000/team/tool:dev":        {"127.0.0.1:5000", "team/tool", "dev"},
 	} {
-		if repository, tag := splitName(name); repository != want[0] || tag != want[1] {
-			t.Errorf("%s: %s:%s, want %s:%s", name, repository, tag, want[0], want[1])
+		host, repository, tag := splitName(name)
+		if got := [3]string{host, repository, tag}; got != want {
+			t.Errorf("%s: %v, want %v", name, got, want)
 		}
 	}
 }

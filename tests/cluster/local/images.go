@@ -137,7 +137,7 @@ func (c *cluster) pushLayer(repository, tag string, layer []byte, config object)
 	return r.push(manifestType, tag, image, map[string][]byte{digest: layer, digestOf(configuration): configuration})
 }
 
-// loadImage pushes an OCI archive under a name; pods then pull it under that name with any policy.
+// loadImage pushes an OCI archive under a name, and has the node pull it: pods then get it with any policy.
 func (c *cluster) loadImage(archive, name string) error {
 	if !c.alive("registry") {
 		return fmt.Errorf("no node in %s: run tests/cluster/up first", c.dir)
@@ -149,19 +149,29 @@ func (c *cluster) loadImage(archive, name string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", archive, err)
 	}
-	repository, tag := splitName(name)
 	return step("loading "+name, func() error {
-		r := registryClient{url: c.registryURL(), repository: repository}
-		if len(index.Manifests) == 1 {
-			only := index.Manifests[0]
-			return r.push(only.MediaType, tag, blobs[only.Digest], blobs)
-		}
-		text, err := json.Marshal(index)
-		if err != nil {
+		host, repository, tag := splitName(name)
+		if err := c.pushArchive(repository, tag, blobs, index); err != nil {
 			return err
 		}
-		return r.push(indexType, tag, text, blobs)
+		// Otherwise a pod with policy IfNotPresent would go on with an older image of that name.
+		return call(c.tools.path("ctr"), "-a", containerdSocket, "-n", "k8s.io", "images", "pull", "--local",
+			"--hosts-dir", c.path("config", "certs.d"), "--snapshotter", c.snapshotter(), host+"/"+repository+":"+tag)
 	})
+}
+
+// pushArchive leaves the host out: the registry is the mirror of all hosts.
+func (c *cluster) pushArchive(repository, tag string, blobs map[string][]byte, index *manifest) error {
+	r := registryClient{url: c.registryURL(), repository: repository}
+	if len(index.Manifests) == 1 {
+		only := index.Manifests[0]
+		return r.push(only.MediaType, tag, blobs[only.Digest], blobs)
+	}
+	text, err := json.Marshal(index)
+	if err != nil {
+		return err
+	}
+	return r.push(indexType, tag, text, blobs)
 }
 
 func readArchive(name string) (map[string][]byte, *manifest, error) {
@@ -199,23 +209,22 @@ func readArchive(name string) (map[string][]byte, *manifest, error) {
 	return blobs, index, nil
 }
 
-// splitName turns an image's name into what the mirror is asked for: without its host, and with Docker's defaults.
-func splitName(name string) (repository, tag string) {
+// splitName takes an image's name apart, with Docker's defaults for what it leaves out.
+func splitName(name string) (host, repository, tag string) {
 	repository, tag = name, "latest"
 	if colon := strings.LastIndex(name, ":"); colon > strings.LastIndex(name, "/") {
 		repository, tag = name[:colon], name[colon+1:]
 	}
-	host, rest, hasHost := strings.Cut(repository, "/")
-	if !hasHost {
-		return "library/" + repository, tag
+	host, rest, found := strings.Cut(repository, "/")
+	if found && (strings.ContainsAny(host, ".:") || host == "localhost") {
+		repository = rest
+	} else {
+		host = "docker.io"
 	}
-	if !strings.ContainsAny(host, ".:") && host != "localhost" {
-		return repository, tag
+	if host == "docker.io" && !strings.Contains(repository, "/") {
+		repository = "library/" + repository
 	}
-	if host == "docker.io" && !strings.Contains(rest, "/") {
-		return "library/" + rest, tag
-	}
-	return rest, tag
+	return host, repository, tag
 }
 
 func digestOf(content []byte) string {
