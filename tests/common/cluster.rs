@@ -15,7 +15,7 @@ impl ControlPlane {
     /// Starts `tests/cluster/up --tier api` in a folder of its own.
     pub fn start() -> Self {
         let plane = Self { folder: tempfile::Builder::new().prefix("stationmaster-").tempdir().unwrap() };
-        plane.script("up", &["--tier", "api"]);
+        plane.script("up", &["--tier", "api", "--with", &std::process::id().to_string()]);
         plane
     }
 

@@ -17,6 +17,7 @@ type cluster struct {
 	dir, home string
 	tools     *tools
 	tier      string
+	with      string // the process with which the cluster is to end, if any
 	ports     map[string]int
 }
 
@@ -35,11 +36,6 @@ func (c *cluster) locked(do func() error) error {
 func (c *cluster) up(tier string) error {
 	if err := c.open(tier); err != nil {
 		return err
-	}
-	if c.tier == "node" {
-		if err := c.prepareMachine(); err != nil {
-			return err
-		}
 	}
 	if err := c.tools.build(c.tier); err != nil {
 		return err
@@ -87,19 +83,13 @@ func (c *cluster) open(tier string) error {
 	} else if entries, _ := os.ReadDir(c.dir); len(entries) > 0 {
 		return fmt.Errorf("%s is not empty and not a cluster's folder", c.dir)
 	}
-	switch {
-	case tier == "" || tier == "api":
-		c.tier = "api"
-		if existing != "" {
-			c.tier = existing
-		}
-	case existing != "" && existing != "api" && existing != tier:
-		return fmt.Errorf("%s holds a cluster with tier %s: take it down first", c.dir, existing)
-	default:
-		c.tier = tier
+	if err := c.chooseTier(tier, existing); err != nil {
+		return err
 	}
-	if _, known := needs[c.tier]; !known {
-		return fmt.Errorf("unknown tier %q: api, kwok or node", c.tier)
+	if c.tier == "node" {
+		if err := c.prepareMachine(); err != nil {
+			return err
+		}
 	}
 	for _, folder := range []string{"logs", "pids", "config"} {
 		if err := os.MkdirAll(c.path(folder), 0o755); err != nil {
@@ -110,6 +100,23 @@ func (c *cluster) open(tier string) error {
 		return err
 	}
 	return c.choosePorts("apiserver", "etcd", "etcd-peer", "registry", "kwok")
+}
+
+func (c *cluster) chooseTier(asked, existing string) error {
+	switch {
+	case asked == "" && existing == "":
+		c.tier = "api"
+	case asked == "" || asked == "api" && existing != "":
+		c.tier = existing
+	case existing != "" && existing != "api" && existing != asked:
+		return fmt.Errorf("%s holds a cluster with tier %s: take it down first", c.dir, existing)
+	default:
+		c.tier = asked
+	}
+	if _, known := needs[c.tier]; !known {
+		return fmt.Errorf("unknown tier %q: api, kwok or node", c.tier)
+	}
+	return nil
 }
 
 // choosePorts keeps the ports of an earlier run, so that kubeconfigs in use stay valid, and draws new ones only for ports that
@@ -175,13 +182,15 @@ func (c *cluster) down(keep bool) error {
 		say("no cluster in %s", c.dir)
 		return nil
 	}
+	return step("taking the cluster down", func() error { return c.endLocked(keep) })
+}
+
+func (c *cluster) endLocked(keep bool) error {
 	return c.locked(func() error {
-		return step("taking the cluster down", func() error {
-			if err := c.end(keep); err != nil || keep {
-				return err
-			}
-			return os.Remove(c.dir + ".lock")
-		})
+		if err := c.end(keep); err != nil || keep {
+			return err
+		}
+		return os.Remove(c.dir + ".lock")
 	})
 }
 

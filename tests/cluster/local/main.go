@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-const usage = `usage: cluster up [--tier api|kwok|node] [--dir DIR]
+const usage = `usage: cluster up [--tier api|kwok|node] [--dir DIR] [--with PID]
        cluster down [--keep] [--dir DIR]
        cluster status [--dir DIR]
        cluster load-image [--dir DIR] ARCHIVE NAME
@@ -33,6 +33,7 @@ func run(args []string) error {
 	dir := flags.String("dir", "", "the cluster's state folder")
 	tier := flags.String("tier", "", "how much of a cluster")
 	keep := flags.Bool("keep", false, "stop the processes and keep the folder")
+	with := flags.Int("with", 0, "a process: once it has ended, the next command on any cluster ends this one")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -41,8 +42,12 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := endOrphans(); err != nil {
+		return err
+	}
 	switch args[0] {
 	case "up":
+		c.with = owner(*with)
 		return c.locked(func() error { return c.up(*tier) })
 	case "down":
 		return c.down(*keep)

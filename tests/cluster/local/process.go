@@ -28,6 +28,7 @@ const (
 	markDir   = "STATIONMASTER_COMPONENT_OF="
 	markName  = "STATIONMASTER_COMPONENT="
 	markPrint = "STATIONMASTER_COMPONENT_PRINT="
+	markWith  = "STATIONMASTER_COMPONENT_WITH="
 )
 
 // running is a live process that carries the marks of this cluster.
@@ -82,7 +83,7 @@ func (c *cluster) start(want component, print string) error {
 	// Nothing of the caller's environment: a proxy or a KUBECONFIG there is not meant for the cluster.
 	command.Env = append([]string{
 		"PATH=" + os.Getenv("PATH") + ":/usr/local/sbin:/usr/sbin:/sbin", "HOME=" + c.dir,
-		markDir + c.dir, markName + want.name, markPrint + print,
+		markDir + c.dir, markName + want.name, markPrint + print, markWith + c.with,
 	}, want.env...)
 	if err := command.Start(); err != nil {
 		return err
@@ -118,14 +119,25 @@ func (c *cluster) writePid(name string, pid int) error {
 // processes lists all live processes that carry this cluster's mark, children of components included.
 func (c *cluster) processes() []running {
 	var found []running
+	for _, process := range allMarked() {
+		if process.dir == c.dir {
+			found = append(found, process.running)
+		}
+	}
+	return found
+}
+
+// allMarked lists the live processes of all clusters of this user, or of everybody's for root.
+func allMarked() []marked {
+	var found []marked
 	entries, _ := os.ReadDir("/proc")
 	for _, entry := range entries {
 		pid, err := strconv.Atoi(entry.Name())
 		if err != nil {
 			continue
 		}
-		if process, ok := inspect(pid); ok && process.dir == c.dir {
-			found = append(found, process.running)
+		if process, ok := inspect(pid); ok {
+			found = append(found, process)
 		}
 	}
 	return found
@@ -133,7 +145,7 @@ func (c *cluster) processes() []running {
 
 type marked struct {
 	running
-	dir string
+	dir, with string
 }
 
 // inspect reads a process's marks; a zombie and another user's process have none.
@@ -149,7 +161,7 @@ func inspect(pid int) (marked, bool) {
 	program, _, _ := strings.Cut(string(arguments), "\x00")
 	process := marked{running: running{pid: pid, program: filepath.Base(program)}}
 	for _, variable := range strings.Split(string(environment), "\x00") {
-		for mark, value := range map[string]*string{markDir: &process.dir, markName: &process.name, markPrint: &process.print} {
+		for mark, value := range map[string]*string{markDir: &process.dir, markName: &process.name, markPrint: &process.print, markWith: &process.with} {
 			if strings.HasPrefix(variable, mark) {
 				*value = strings.TrimPrefix(variable, mark)
 			}
