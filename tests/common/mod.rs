@@ -2,5 +2,6 @@
 #![allow(dead_code, unreachable_pub, reason = "every test binary compiles this module and uses its own part")]
 #![allow(clippy::missing_panics_doc, missing_docs, reason = "a fixture that fails is a test that fails")]
 
+pub mod api_server;
 pub mod cluster;
 pub mod server;
