@@ -1,6 +1,6 @@
 //! What one rendering has and may use: its input, its randomness, its budgets, and the maps that it has made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use super::fault::Failure;
@@ -12,6 +12,8 @@ use super::value::{Items, List, MAX_DEPTH, Map, Str, Value};
 pub(super) struct Context<'i> {
     pub(super) input: &'i Input<'i>,
     pub(super) random: Random,
+    /// Patterns that were used before.
+    pub(super) regexes: HashMap<String, regex::Regex>,
     limits: Limits,
     steps: u64,
     memory: usize,
@@ -34,6 +36,7 @@ impl<'i> Context<'i> {
         Context {
             input,
             random,
+            regexes: HashMap::new(),
             limits,
             steps: 0,
             memory: 0,

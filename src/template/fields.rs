@@ -42,6 +42,9 @@ pub(super) fn field(context: &mut Context<'_>, of: &Value, name: &str, args: &[V
     };
     match method {
         Some(outcome) => outcome.map_err(|failure| match failure {
+            super::fault::Failure::Reason(reason) if reason.starts_with("wrong number") => {
+                Error::Value(reason.into_owned())
+            }
             super::fault::Failure::Reason(reason) => Error::Value(format!("error calling {name}: {reason}")),
             super::fault::Failure::Limit(what) => Error::Limit(what),
         }),

@@ -345,7 +345,17 @@ impl Writer {
 
     fn string(&mut self, bytes: &[u8]) {
         self.out.push('"');
-        for c in text(bytes).chars() {
+        for part in bytes.utf8_chunks() {
+            self.escaped(part.valid());
+            for _ in part.invalid() {
+                self.out.push_str("\\ufffd");
+            }
+        }
+        self.out.push('"');
+    }
+
+    fn escaped(&mut self, text: &str) {
+        for c in text.chars() {
             match c {
                 '"' => self.out.push_str("\\\""),
                 '\\' => self.out.push_str("\\\\"),
@@ -359,7 +369,6 @@ impl Writer {
                 c => self.out.push(c),
             }
         }
-        self.out.push('"');
     }
 
     fn unicode(&mut self, c: char) {

@@ -99,7 +99,7 @@ pub(super) fn parse_float(text: &str) -> Option<f64> {
         let float = parse_hex_float(&lower[2..])?;
         return Some(if text.starts_with('-') { -float } else { float });
     }
-    let float: f64 = text.parse().ok()?;
+    let float: f64 = without_underscores(text)?.parse().ok()?;
     let named = lower.starts_with(['i', 'n']);
     // Rust knows a signed NaN, Go does not.
     if (float.is_infinite() && !named) || (float.is_nan() && unsigned.len() != text.len()) {
@@ -107,6 +107,14 @@ pub(super) fn parse_float(text: &str) -> Option<f64> {
     } else {
         Some(float)
     }
+}
+
+/// The number without underscores, which must stand between digits.
+fn without_underscores(text: &str) -> Option<String> {
+    let bytes = text.as_bytes();
+    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let apart = |(at, _): (usize, &str)| at > 0 && digit(at - 1) && digit(at + 1);
+    text.match_indices('_').all(apart).then(|| text.replace('_', ""))
 }
 
 /// Hexadecimal digits with an optional fraction and a binary exponent, which Go asks for.
@@ -146,19 +154,27 @@ pub(super) fn decimal_exponent(float: f64) -> i32 {
         .unwrap_or_default()
 }
 
+/// No float has more digits than this, and Rust formats no more than 65,535.
+const MAX_DIGITS: usize = 1100;
+
+/// The zeros that follow when more digits are asked for than there can be.
+fn more_zeros(precision: Option<usize>) -> String {
+    "0".repeat(precision.unwrap_or_default().saturating_sub(MAX_DIGITS))
+}
+
 /// `%e` (or `%E`'s lower case) with so many digits behind the point, or as many as it takes.
 pub(super) fn exponential(float: f64, precision: Option<usize>) -> String {
     if let Some(text) = special(float) {
         return text;
     }
     let text = match precision {
-        Some(precision) => format!("{float:.precision$e}"),
+        Some(precision) => format!("{float:.0$e}", precision.min(MAX_DIGITS)),
         None => format!("{float:e}"),
     };
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or_default();
     let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{mantissa}e{sign}{:02}", exponent.abs())
+    format!("{mantissa}{}e{sign}{:02}", more_zeros(precision), exponent.abs())
 }
 
 /// `%f` with so many digits behind the point, or as many as it takes.
@@ -167,7 +183,7 @@ pub(super) fn fixed(float: f64, precision: Option<usize>) -> String {
         return text;
     }
     match precision {
-        Some(precision) => format!("{float:.precision$}"),
+        Some(digits) => format!("{float:.0$}{1}", digits.min(MAX_DIGITS), more_zeros(precision)),
         None => format!("{float}"),
     }
 }
@@ -186,7 +202,7 @@ pub(super) fn general(float: f64, precision: Option<usize>) -> String {
             exponential(float, None)
         };
     };
-    let precision = precision.max(1);
+    let precision = precision.clamp(1, MAX_DIGITS);
     let text = format!("{float:.0$e}", precision - 1);
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or_default();

@@ -8,7 +8,7 @@ use super::print;
 use super::quote::quote_with;
 use super::value::{List, Signed, Unsigned, Value, text};
 
-/// Go takes no larger width or precision.
+/// Go takes no larger width or precision from an argument, and few larger ones from the format.
 const TOO_LARGE: usize = 1_000_000;
 
 /// The format with its arguments filled in.
@@ -102,6 +102,9 @@ impl Printer<'_> {
         }
         if !indexed {
             self.index(&mut good);
+        }
+        if self.spec.width.max(self.spec.precision) > Some(context.longest()) {
+            return Err(Failure::Limit("one result is too long"));
         }
         self.verb(context, good)
     }
@@ -476,13 +479,14 @@ impl Printer<'_> {
             'c' => c.to_string(),
             'q' => quote_with(c.encode_utf8(&mut [0; 4]).as_bytes(), '\'', self.spec.plus),
             _ => {
-                let digits = self.spec.precision.unwrap_or(4).max(4);
                 let code = if negative { magnitude.wrapping_neg() } else { magnitude };
+                let code = format!("{code:X}");
+                let zeros = "0".repeat(self.spec.precision.unwrap_or(4).max(4).saturating_sub(code.len()));
                 let named = self.spec.sharp && super::quote::is_print(c);
                 if named {
-                    format!("U+{code:0digits$X} '{c}'")
+                    format!("U+{zeros}{code} '{c}'")
                 } else {
-                    format!("U+{code:0digits$X}")
+                    format!("U+{zeros}{code}")
                 }
             }
         };

@@ -16,6 +16,8 @@ pub(super) struct Version {
     pub(super) prerelease: String,
     pub(super) metadata: String,
     pub(super) original: String,
+    /// Whether this is Go's struct and not a pointer to it, as the `Inc` methods give; it lacks some methods.
+    pub(super) detached: bool,
 }
 
 impl fmt::Display for Version {
@@ -76,6 +78,7 @@ impl Version {
             prerelease,
             metadata,
             original: text.to_owned(),
+            detached: false,
         })
     }
 
@@ -96,6 +99,7 @@ impl Version {
             major,
             minor,
             patch,
+            detached: true,
             ..Version::default()
         };
         let prefix = if self.original.starts_with('v') { "v" } else { "" };
@@ -147,7 +151,7 @@ pub(super) fn method(version: &Version, name: &str, args: &[Value]) -> Option<Ou
         "Patch" => number(patch),
         "Prerelease" => Value::str(&version.prerelease),
         "Metadata" => Value::str(&version.metadata),
-        "Original" => Value::str(&version.original),
+        "Original" if !version.detached => Value::str(&version.original),
         "String" => Value::str(version.to_string()),
         "IncMajor" => version.later(major.wrapping_add(1), 0, 0),
         "IncMinor" => version.later(major, minor.wrapping_add(1), 0),
@@ -166,6 +170,9 @@ fn compared(version: &Version, name: &str, args: &[Value]) -> Option<Outcome> {
         name,
         "Compare" | "Equal" | "LessThan" | "LessThanEqual" | "GreaterThan" | "GreaterThanEqual"
     );
+    if version.detached {
+        return None;
+    }
     let [Value::Version(other)] = args else {
         return known.then(|| Err(format!("wrong arguments for {name}").into()));
     };

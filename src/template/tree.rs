@@ -106,9 +106,9 @@ impl fmt::Display for Operand {
                 fields(f, names)
             }
             Operand::Function(function) => f.write_str(function.name),
-            Operand::Pipe(pipe) => write!(f, "({pipe})"),
+            Operand::Pipe(pipe) => write!(f, "{pipe}"),
             Operand::Chain(inner, names) => {
-                write!(f, "{inner}")?;
+                nested(f, inner)?;
                 fields(f, names)
             }
         }
@@ -121,9 +121,18 @@ impl fmt::Display for Pipe {
             f.write_str(if i > 0 { " | " } else { "" })?;
             for (j, operand) in command.operands.iter().enumerate() {
                 f.write_str(if j > 0 { " " } else { "" })?;
-                write!(f, "{operand}")?;
+                nested(f, operand)?;
             }
         }
         Ok(())
+    }
+}
+
+/// An operand within another one: a pipeline has its parentheses there.
+fn nested(f: &mut fmt::Formatter<'_>, operand: &Operand) -> fmt::Result {
+    if let Operand::Pipe(pipe) = operand {
+        write!(f, "({pipe})")
+    } else {
+        write!(f, "{operand}")
     }
 }

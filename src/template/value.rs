@@ -39,7 +39,6 @@ pub(super) enum Value {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signed {
     Int,
-    Int32,
     Int64,
     Duration,
     Month,
@@ -166,7 +165,6 @@ impl Value {
             Value::Missing | Value::Nil => "<nil>",
             Value::Bool(_) => "bool",
             Value::Int(Signed::Int, _) => "int",
-            Value::Int(Signed::Int32, _) => "int32",
             Value::Int(Signed::Int64, _) => "int64",
             Value::Int(Signed::Duration, _) => "time.Duration",
             Value::Int(Signed::Month, _) => "time.Month",
@@ -182,6 +180,7 @@ impl Value {
             Value::Map(map) if map.of_strings => "map[string]string",
             Value::Map(_) => "map[string]interface {}",
             Value::Time(_) => "time.Time",
+            Value::Version(version) if version.detached => "semver.Version",
             Value::Version(_) => "*semver.Version",
             Value::Data => "dispatch.Data",
         }
@@ -196,6 +195,7 @@ impl Value {
             Value::List(_) => "slice",
             Value::Map(_) => "map",
             Value::Time(_) | Value::Data => "struct",
+            Value::Version(version) if version.detached => "struct",
             Value::Version(_) => "ptr",
             other => other.type_name(),
         }
