@@ -11,7 +11,6 @@ import (
 
 const usage = `usage: cluster up [--tier api|kwok|node] [--dir DIR] [--with PID]
        cluster down [--keep] [--dir DIR]
-       cluster status [--dir DIR]
        cluster load-image [--dir DIR] ARCHIVE NAME
        cluster binaries [--tier api|kwok|node|all]
 `
@@ -51,8 +50,6 @@ func run(args []string) error {
 		return c.locked(func() error { return c.up(*tier) })
 	case "down":
 		return c.down(*keep)
-	case "status":
-		return c.status()
 	case "load-image":
 		if flags.NArg() != 2 {
 			return fmt.Errorf("load-image takes an archive and a name\n%s", usage)

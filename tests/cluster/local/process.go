@@ -2,7 +2,6 @@
 package main
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"os"
@@ -20,21 +19,6 @@ type component struct {
 	arguments []string // the first is the program's path
 	files     []string // configuration files: a change of their text means a restart
 	env       []string
-}
-
-// The kernel keeps a process's environment for as long as the process lives, so the marks can be neither
-// stale nor lost, which pid files can be both. The pid files are for people.
-const (
-	markDir   = "STATIONMASTER_COMPONENT_OF="
-	markName  = "STATIONMASTER_COMPONENT="
-	markPrint = "STATIONMASTER_COMPONENT_PRINT="
-	markWith  = "STATIONMASTER_COMPONENT_WITH="
-)
-
-// running is a live process that carries the marks of this cluster.
-type running struct {
-	pid                  int
-	program, name, print string
 }
 
 // ensure starts the component unless it already runs with exactly these arguments and files.
@@ -116,60 +100,6 @@ func (c *cluster) writePid(name string, pid int) error {
 	return writeFile(c.path("pids", name+".pid"), strconv.Itoa(pid)+"\n")
 }
 
-// processes lists all live processes that carry this cluster's mark, children of components included.
-func (c *cluster) processes() []running {
-	var found []running
-	for _, process := range allMarked() {
-		if process.dir == c.dir {
-			found = append(found, process.running)
-		}
-	}
-	return found
-}
-
-// allMarked lists the live processes of all clusters of this user, or of everybody's for root.
-func allMarked() []marked {
-	var found []marked
-	entries, _ := os.ReadDir("/proc")
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		if process, ok := inspect(pid); ok {
-			found = append(found, process)
-		}
-	}
-	return found
-}
-
-type marked struct {
-	running
-	dir, with string
-}
-
-// inspect reads a process's marks; a zombie and another user's process have none.
-func inspect(pid int) (marked, bool) {
-	environment, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	if err != nil || !bytes.Contains(environment, []byte(markDir)) {
-		return marked{}, false
-	}
-	arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil {
-		return marked{}, false
-	}
-	program, _, _ := strings.Cut(string(arguments), "\x00")
-	process := marked{running: running{pid: pid, program: filepath.Base(program)}}
-	for _, variable := range strings.Split(string(environment), "\x00") {
-		for mark, value := range map[string]*string{markDir: &process.dir, markName: &process.name, markPrint: &process.print, markWith: &process.with} {
-			if strings.HasPrefix(variable, mark) {
-				*value = strings.TrimPrefix(variable, mark)
-			}
-		}
-	}
-	return process, true
-}
-
 // alive says whether the component runs; it is asked while waiting for its readiness.
 func (c *cluster) alive(name string) bool {
 	for _, process := range c.processes() {
@@ -204,21 +134,6 @@ func signalAndWait(process running, signal syscall.Signal, patience time.Duratio
 		}
 	}
 	return false
-}
-
-// startOf is when a process began, which tells it from a later one with its pid. It is empty for a process that has ended,
-// as a zombie has; one that is ending still holds its ports and mounts.
-func startOf(pid int) string {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return ""
-	}
-	// The name stands in parentheses and may hold anything; state is the first field after it, start time the twentieth.
-	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	if len(fields) < 20 || fields[0] == "Z" || fields[0] == "X" {
-		return ""
-	}
-	return fields[19]
 }
 
 // closeInheritedFilesOnExec keeps a lock or a pipe of our caller (make's job server, flock(1)) from living on in the components.
