@@ -4,4 +4,5 @@
 
 pub mod api_server;
 pub mod cluster;
+pub mod fake;
 pub mod server;

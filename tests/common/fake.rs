@@ -1,0 +1,381 @@
+//! An API server in process: objects, watches, optimistic locks, and the failures that a test asks for. It runs no
+//! controllers; a test plays them with [`Fake::edit`] and [`Fake::remove`].
+
+use std::collections::{BTreeMap, VecDeque};
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+use kube::Client;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+/// Longer than any pause of the program. Time is simulated, so that waiting for it costs nothing.
+const LIMIT: Duration = Duration::from_secs(1000);
+
+/// The server. Clones are the same one.
+#[derive(Clone)]
+pub struct Fake {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    store: Mutex<Store>,
+    version: watch::Sender<u64>,
+    cuts: watch::Sender<u64>,
+    writes: mpsc::UnboundedSender<String>,
+    written: tokio::sync::Mutex<mpsc::UnboundedReceiver<String>>,
+}
+
+#[derive(Default)]
+struct Store {
+    /// By plural, namespace and name.
+    objects: BTreeMap<(String, String, String), Value>,
+    version: u64,
+    /// Every change with its version, plural and type.
+    changes: Vec<(u64, String, &'static str, Value)>,
+    compacted: u64,
+    faults: VecDeque<(String, Fault)>,
+    calls: usize,
+    last: Option<usize>,
+    stalled: String,
+}
+
+/// What goes wrong with one call.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Refused with this status; nothing is done.
+    Status(u16),
+    /// Done, but the answer is lost.
+    AnswerLost,
+}
+
+struct Call {
+    plural: String,
+    namespace: String,
+    name: String,
+    subresource: String,
+    query: String,
+    method: Method,
+}
+
+impl Fake {
+    pub fn new() -> Self {
+        let (writes, written) = mpsc::unbounded_channel();
+        let (version, _) = watch::channel(0);
+        let (cuts, _) = watch::channel(0);
+        let store = Mutex::default();
+        Self { shared: Arc::new(Shared { store, version, cuts, writes, written: tokio::sync::Mutex::new(written) }) }
+    }
+
+    pub fn client(&self) -> Client {
+        let router = Router::new().fallback(answer).with_state(self.clone());
+        Client::new(router.into_service::<kube::client::Body>(), "default")
+    }
+
+    /// Stores an object without counting it as a write; it gets what it lacks.
+    pub fn put(&self, plural: &str, mut object: Value) -> Value {
+        let mut store = self.store();
+        store.version += 1;
+        let version = store.version;
+        let metadata = &mut object["metadata"];
+        for (key, value) in [
+            ("namespace", json!("default")),
+            ("uid", json!(format!("uid-{version}"))),
+            ("creationTimestamp", json!("2026-01-01T00:00:00Z")),
+            ("generation", json!(1)),
+        ] {
+            if metadata[key].is_null() {
+                metadata[key] = value;
+            }
+        }
+        store.apply(plural, object, &self.shared.version)
+    }
+
+    pub fn get(&self, plural: &str, name: &str) -> Option<Value> {
+        self.store().objects.get(&key(plural, "default", name)).cloned()
+    }
+
+    /// Names of all objects of a kind.
+    pub fn names(&self, plural: &str) -> Vec<String> {
+        let store = self.store();
+        store.objects.keys().filter(|(kind, ..)| kind == plural).map(|(.., name)| name.clone()).collect()
+    }
+
+    /// Changes an object as another controller would.
+    pub fn edit(&self, plural: &str, name: &str, change: impl FnOnce(&mut Value)) {
+        let mut store = self.store();
+        let mut object = store.objects[&key(plural, "default", name)].clone();
+        change(&mut object);
+        store.apply(plural, object, &self.shared.version);
+    }
+
+    /// Removes an object as another controller would.
+    pub fn remove(&self, plural: &str, name: &str) {
+        self.store().remove(&key(plural, "default", name), &self.shared.version);
+    }
+
+    /// The next calls that begin like this (`POST jobs`) go wrong, one fault for each.
+    pub fn fail(&self, call: &str, faults: &[Fault]) {
+        self.store().faults.extend(faults.iter().map(|fault| (call.to_owned(), *fault)));
+    }
+
+    /// Ends all watches, as a restart of the server does, with the history forgotten or kept.
+    pub fn cut(&self, forget: bool) {
+        let mut store = self.store();
+        if forget {
+            store.version += 1;
+            store.compacted = store.version;
+        }
+        drop(store);
+        self.shared.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// Watches of this kind bring nothing until another kind, or none, is named.
+    pub fn stall(&self, plural: &str) {
+        self.store().stalled = plural.to_owned();
+        self.shared.version.send_modify(|_| {});
+    }
+
+    /// After that many more calls every one hangs, until it is called again with none: the process is dead to the world.
+    pub fn hang_after(&self, calls: Option<usize>) {
+        let mut store = self.store();
+        store.last = calls.map(|more| store.calls + more);
+    }
+
+    /// The next write has to be this one.
+    pub async fn expect(&self, write: &str) {
+        let mut written = self.shared.written.lock().await;
+        let next = timeout(LIMIT, written.recv()).await;
+        let next = next.unwrap_or_else(|_| panic!("no write for {LIMIT:?}, but expected: {write}"));
+        assert_eq!(next.as_deref(), Some(write));
+    }
+
+    /// The next write after a long time without any.
+    pub async fn expect_after(&self, pause: Duration, write: &str) {
+        let began = tokio::time::Instant::now();
+        self.expect(write).await;
+        assert!(began.elapsed() >= pause, "{write} came after {:?} already", began.elapsed());
+    }
+
+    /// Nothing more is written, however long one waits.
+    pub async fn expect_silence(&self) {
+        let mut written = self.shared.written.lock().await;
+        if let Ok(write) = timeout(LIMIT, written.recv()).await {
+            panic!("an unexpected write: {write:?}");
+        }
+    }
+
+    /// Forgets what was written so far.
+    pub async fn forget_writes(&self) {
+        let mut written = self.shared.written.lock().await;
+        while written.try_recv().is_ok() {}
+    }
+
+    fn store(&self) -> MutexGuard<'_, Store> {
+        self.shared.store.lock().unwrap()
+    }
+
+    async fn respond(&self, call: Call, body: Bytes) -> Response {
+        let line = call.line();
+        let Some(fault) = self.admit(&line) else { return std::future::pending().await };
+        if let Some(Fault::Status(code)) = fault {
+            if call.method != Method::GET {
+                let _ = self.shared.writes.send(format!("{line} = {code}"));
+            }
+            return status(code, "Refused", "refused by the test");
+        }
+        let response = self.act(&call, &body);
+        // Events are never awaited, and leases are renewed all the time: neither belongs to a scenario.
+        if call.method != Method::GET && call.plural != "events" && call.plural != "leases" {
+            let code = response.status();
+            let suffix = if code.is_success() { String::new() } else { format!(" = {}", code.as_u16()) };
+            let _ = self.shared.writes.send(line + &suffix);
+        }
+        match fault {
+            Some(Fault::AnswerLost) => (StatusCode::GATEWAY_TIMEOUT, "lost").into_response(),
+            _ => response,
+        }
+    }
+
+    /// Counts a call and takes its fault; none when the caller is dead to the world.
+    fn admit(&self, line: &str) -> Option<Option<Fault>> {
+        let mut store = self.store();
+        store.calls += 1;
+        if store.last.is_some_and(|last| store.calls > last) {
+            return None;
+        }
+        let place = store.faults.iter().position(|(start, _)| line.starts_with(start));
+        Some(place.and_then(|place| store.faults.remove(place)).map(|(_, fault)| fault))
+    }
+
+    fn act(&self, call: &Call, body: &Bytes) -> Response {
+        match (&call.method, call.name.is_empty()) {
+            (&Method::GET, true) if call.query.contains("watch=") => self.watch(call),
+            (&Method::GET, true) => self.list(call),
+            (&Method::GET, false) => match self.store().objects.get(&call.key()) {
+                Some(object) => json_response(StatusCode::OK, object),
+                None => status(404, "NotFound", "not found"),
+            },
+            (&Method::POST, _) => self.create(call, body),
+            (&Method::PUT, _) => self.replace(call, body),
+            (&Method::DELETE, _) => self.delete(call, body),
+            _ => status(405, "MethodNotAllowed", "what is this?"),
+        }
+    }
+
+    fn list(&self, call: &Call) -> Response {
+        let store = self.store();
+        let objects = store.objects.iter().filter(|((plural, ..), _)| *plural == call.plural);
+        let items: Vec<_> = objects.map(|(_, object)| object).collect();
+        json_response(StatusCode::OK, &json!({
+            "kind": "List", "apiVersion": "v1", "items": items, "metadata": {"resourceVersion": store.version.to_string()},
+        }))
+    }
+
+    fn watch(&self, call: &Call) -> Response {
+        let from = call.query.split('&').find_map(|pair| pair.strip_prefix("resourceVersion="));
+        let from: u64 = from.and_then(|text| text.parse().ok()).unwrap();
+        let state = (self.clone(), call.plural.clone(), from, self.shared.version.subscribe(), self.shared.cuts.subscribe());
+        let events = stream::unfold(state, |(fake, plural, mut from, mut version, mut cuts)| async move {
+            loop {
+                if from < fake.store().compacted {
+                    let gone = json!({"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired", "status": "Failure", "message": "too old"}});
+                    return Some((line(&gone), (fake, plural, u64::MAX, version, cuts)));
+                }
+                let found = fake.store().next(&plural, from);
+                if let Some((at, _, type_, object)) = found {
+                    from = at;
+                    return Some((line(&json!({"type": type_, "object": object})), (fake, plural, from, version, cuts)));
+                }
+                tokio::select! {
+                    _ = version.changed() => {}
+                    _ = cuts.changed() => return None,
+                }
+            }
+        });
+        Body::from_stream(events).into_response()
+    }
+
+    fn create(&self, call: &Call, body: &Bytes) -> Response {
+        let mut object: Value = serde_json::from_slice(body).unwrap();
+        let name = object["metadata"]["name"].as_str().unwrap().to_owned();
+        if self.store().objects.contains_key(&key(&call.plural, &call.namespace, &name)) {
+            return status(409, "AlreadyExists", "already exists");
+        }
+        object["metadata"]["namespace"] = json!(call.namespace);
+        json_response(StatusCode::CREATED, &self.put(&call.plural, object))
+    }
+
+    fn replace(&self, call: &Call, body: &Bytes) -> Response {
+        let sent: Value = serde_json::from_slice(body).unwrap();
+        let mut store = self.store();
+        let Some(stored) = store.objects.get(&call.key()).cloned() else { return status(404, "NotFound", "not found") };
+        if sent["metadata"]["resourceVersion"] != stored["metadata"]["resourceVersion"]
+            || (!sent["metadata"]["uid"].is_null() && sent["metadata"]["uid"] != stored["metadata"]["uid"])
+        {
+            return status(409, "Conflict", "the object has been modified");
+        }
+        let mut object = stored;
+        if call.subresource == "status" {
+            object["status"] = sent["status"].clone();
+        } else {
+            object = sent;
+        }
+        json_response(StatusCode::OK, &store.apply(&call.plural, object, &self.shared.version))
+    }
+
+    fn delete(&self, call: &Call, body: &Bytes) -> Response {
+        let options: Value = serde_json::from_slice(body).unwrap_or_default();
+        let mut store = self.store();
+        let Some(stored) = store.objects.get(&call.key()) else { return status(404, "NotFound", "not found") };
+        for field in ["uid", "resourceVersion"] {
+            let wanted = &options["preconditions"][field];
+            if !wanted.is_null() && *wanted != stored["metadata"][field] {
+                return status(409, "Conflict", "the object has been modified");
+            }
+        }
+        store.remove(&call.key(), &self.shared.version);
+        json_response(StatusCode::OK, &json!({"kind": "Status", "status": "Success"}))
+    }
+}
+
+impl Store {
+    fn next(&self, plural: &str, from: u64) -> Option<(u64, String, &'static str, Value)> {
+        let mut changes = self.changes.iter().filter(|_| self.stalled != plural);
+        changes.find(|(at, kind, ..)| *at > from && kind == plural).cloned()
+    }
+
+    fn apply(&mut self, plural: &str, mut object: Value, changed: &watch::Sender<u64>) -> Value {
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        let text = |field: &str| object["metadata"][field].as_str().unwrap().to_owned();
+        let key = key(plural, &text("namespace"), &text("name"));
+        let type_ = if self.objects.contains_key(&key) { "MODIFIED" } else { "ADDED" };
+        self.objects.insert(key, object.clone());
+        self.changes.push((self.version, plural.to_owned(), type_, object.clone()));
+        changed.send_replace(self.version);
+        object
+    }
+
+    fn remove(&mut self, key: &(String, String, String), changed: &watch::Sender<u64>) {
+        let mut object = self.objects.remove(key).unwrap();
+        self.version += 1;
+        object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+        self.changes.push((self.version, key.0.clone(), "DELETED", object));
+        changed.send_replace(self.version);
+    }
+}
+
+impl Call {
+    /// `/apis/GROUP/VERSION/[namespaces/NAMESPACE/]PLURAL[/NAME[/SUBRESOURCE]]`, or `/api/VERSION/…`.
+    fn read(method: Method, uri: &Uri) -> Self {
+        let mut parts = uri.path().split('/').skip(1);
+        let skip = if parts.next() == Some("api") { 1 } else { 2 };
+        let mut parts = parts.skip(skip).map(ToOwned::to_owned).peekable();
+        let namespaced = parts.next_if(|part| part == "namespaces").is_some();
+        let namespace = if namespaced { parts.next().unwrap() } else { String::new() };
+        let mut next = || parts.next().unwrap_or_default();
+        let (plural, name, subresource) = (next(), next(), next());
+        Self { plural, namespace, name, subresource, query: uri.query().unwrap_or_default().to_owned(), method }
+    }
+
+    /// `PUT jobexecutions run status`
+    fn line(&self) -> String {
+        [self.method.as_str(), &self.plural, &self.name, &self.subresource].join(" ").trim().to_owned()
+    }
+
+    fn key(&self) -> (String, String, String) {
+        key(&self.plural, &self.namespace, &self.name)
+    }
+}
+
+async fn answer(State(fake): State<Fake>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    fake.respond(Call::read(parts.method, &parts.uri), body).await
+}
+
+fn key(plural: &str, namespace: &str, name: &str) -> (String, String, String) {
+    (plural.to_owned(), namespace.to_owned(), name.to_owned())
+}
+
+fn line(event: &Value) -> Result<Bytes, Infallible> {
+    Ok(format!("{event}\n").into())
+}
+
+fn status(code: u16, reason: &str, message: &str) -> Response {
+    let body = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message});
+    json_response(StatusCode::from_u16(code).unwrap(), &body)
+}
+
+fn json_response(code: StatusCode, body: &Value) -> Response {
+    (code, body.to_string()).into_response()
+}

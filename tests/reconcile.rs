@@ -1,0 +1,384 @@
+//! The reconciler's calls, scenario by scenario, against an API server in process. Time is simulated.
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::fake::{Fake, Fault};
+use serde_json::{Value, json};
+use stationmaster::clients::cluster::Cluster;
+use stationmaster::reconcile::{self, Metrics, Options, Shared};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+const CREATE: &str = "POST jobs";
+const STATUS: &str = "PUT jobexecutions run status";
+const DELETE: &str = "DELETE jobexecutions run";
+
+/// A process with the controllers, which ends with the test or when it is killed.
+struct Process {
+    task: JoinHandle<()>,
+}
+
+impl Process {
+    fn start(fake: &Fake) -> Self {
+        Self::with(fake, None)
+    }
+
+    fn with(fake: &Fake, lease_namespace: Option<&str>) -> Self {
+        let cluster = Cluster::from(fake.client());
+        let stop = CancellationToken::new();
+        let (templates, watch) = cluster.templates(stop.clone());
+        let options = Options { concurrency: 4, lease_namespace: lease_namespace.map(Into::into) };
+        let shared = Shared { cluster, templates, compiled: Arc::default(), metrics: Metrics::default(), options };
+        let task = async move {
+            tokio::join!(watch, reconcile::run(shared, stop));
+        };
+        Self { task: tokio::spawn(task) }
+    }
+
+    async fn kill(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+}
+
+fn template(text: &str) -> Value {
+    json!({"metadata": {"name": "t"}, "spec": {"jobTemplate": {"spec": {"template": {"spec": {
+        "containers": [{"name": "c", "image": "i", "command": ["echo", text]}],
+    }}}}}})
+}
+
+fn execution() -> Value {
+    json!({"metadata": {"name": "run"}, "spec": {"jobTemplateName": "t", "payload": "hello"}})
+}
+
+/// A fake with template and execution.
+fn prepared() -> Fake {
+    let fake = Fake::new();
+    fake.put("jobtemplates", template("{{ .Payload }}"));
+    fake.put("jobexecutions", execution());
+    fake
+}
+
+fn started(fake: &Fake, job: &str) {
+    fake.edit("jobs", job, |job| job["status"] = json!({"active": 1, "startTime": "2026-01-01T00:00:01Z"}));
+}
+
+fn finished(fake: &Fake, job: &str) {
+    fake.edit("jobs", job, |job| {
+        job["status"] = json!({
+            "startTime": "2026-01-01T00:00:01Z", "completionTime": "2026-01-01T00:00:02Z",
+            "conditions": [{"type": "Complete", "status": "True", "lastTransitionTime": "2026-01-01T00:00:02Z"}],
+        });
+    });
+}
+
+/// Phase, then reason and message of the condition that says why.
+fn told(fake: &Fake, condition: &str) -> (String, String, String) {
+    let status = fake.get("jobexecutions", "run").unwrap()["status"].clone();
+    let conditions = status["conditions"].as_array().unwrap().iter();
+    let found = conditions.clone().find(|found| found["type"] == condition).unwrap();
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    (text(&status["phase"]), text(&found["reason"]), text(&found["message"]))
+}
+
+fn reason(fake: &Fake) -> String {
+    told(fake, "Waiting").1
+}
+
+fn owned_job(name: &str, uid: &Value) -> Value {
+    json!({"metadata": {"name": name, "ownerReferences": [{
+        "apiVersion": "dispatcher.ivan.vc/v1beta1", "kind": "JobExecution", "name": "run", "uid": uid, "controller": true,
+    }]}})
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_takes_three_writes() {
+    let fake = prepared();
+    let _process = Process::start(&fake);
+    fake.expect(CREATE).await;
+    started(&fake, "run");
+    fake.expect(STATUS).await;
+    assert_eq!(told(&fake, "Running").0, "Running");
+    finished(&fake, "run");
+    fake.expect(STATUS).await;
+    assert_eq!(told(&fake, "Succeeded"), ("Succeeded".into(), "JobSucceeded".into(), "the Job ended well".into()));
+    fake.expect_silence().await;
+    let job = fake.get("jobs", "run").unwrap();
+    assert_eq!(job.pointer("/spec/template/spec/containers/0/command"), Some(&json!(["echo", "hello"])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_does_not_start_is_recorded_after_a_second() {
+    let fake = prepared();
+    let _process = Process::start(&fake);
+    fake.expect(CREATE).await;
+    fake.expect_after(Duration::from_secs(1), STATUS).await;
+    assert_eq!(reason(&fake), "JobCreated");
+    fake.expect_silence().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_ends_at_once_takes_two_writes() {
+    let fake = prepared();
+    let _process = Process::start(&fake);
+    fake.expect(CREATE).await;
+    finished(&fake, "run");
+    fake.expect(STATUS).await;
+    fake.expect_silence().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_makes_no_second_job() {
+    let fake = prepared();
+    fake.edit("jobtemplates", "t", |template| template["spec"]["jobTemplate"]["metadata"] = json!({"name": "fixed"}));
+    fake.fail(CREATE, &[Fault::AnswerLost]);
+    let _process = Process::start(&fake);
+    fake.expect(CREATE).await;
+    fake.expect(STATUS).await;
+    assert_eq!(reason(&fake), "JobCreated");
+    assert_eq!(fake.names("jobs"), ["fixed"]);
+    fake.expect_silence().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_after_any_call_there_is_one_job() {
+    for calls in 0..30 {
+        let fake = prepared();
+        fake.hang_after(Some(calls));
+        let process = Process::start(&fake);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        if fake.get("jobs", "run").is_some() {
+            finished(&fake, "run");
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+        process.kill().await;
+        fake.hang_after(None);
+        let created = fake.get("jobs", "run").map(|job| job["metadata"]["uid"].clone());
+        let _process = Process::start(&fake);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(fake.names("jobs"), ["run"], "after {calls} calls");
+        if created.is_some() {
+            assert_eq!(fake.get("jobs", "run").map(|job| job["metadata"]["uid"].clone()), created);
+            assert_eq!(told(&fake, "Succeeded").1, "JobSucceeded", "after {calls} calls");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_foreign_job_of_the_name_is_waited_for() {
+    let fake = prepared();
+    fake.put("jobs", json!({"metadata": {"name": "run"}}));
+    let _process = Process::start(&fake);
+    fake.expect("POST jobs = 409").await;
+    fake.expect(STATUS).await;
+    let message = "Job default/run exists and belongs to another owner";
+    assert_eq!(told(&fake, "Waiting"), ("Pending".into(), "JobNameTaken".into(), message.into()));
+    fake.expect_silence().await;
+    fake.remove("jobs", "run");
+    fake.expect(CREATE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_template_is_waited_for() {
+    let fake = Fake::new();
+    fake.put("jobexecutions", execution());
+    let _process = Process::start(&fake);
+    fake.expect(STATUS).await;
+    let message = "spec.jobTemplateName: there is no JobTemplate default/t";
+    assert_eq!(told(&fake, "Waiting"), ("Pending".into(), "FetchJobTemplateError".into(), message.into()));
+    fake.expect_silence().await;
+    fake.put("jobtemplates", template("{{ .Payload }}"));
+    fake.expect(CREATE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unrenderable_template_is_waited_for() {
+    let fake = Fake::new();
+    fake.put("jobtemplates", template("{{ .Nope }}"));
+    fake.put("jobexecutions", execution());
+    let _process = Process::start(&fake);
+    fake.expect(STATUS).await;
+    let (phase, reason, message) = told(&fake, "Waiting");
+    assert_eq!((phase.as_str(), reason.as_str()), ("Pending", "RenderError"));
+    assert!(message.starts_with("spec.jobTemplate.spec.template.spec.containers[0].command[1]: "), "{message}");
+    fake.expect_silence().await;
+    fake.edit("jobtemplates", "t", |stored| stored["spec"] = template("fixed")["spec"].clone());
+    fake.expect(CREATE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rejected_job_is_tried_again_when_the_template_changes() {
+    let fake = prepared();
+    fake.fail(CREATE, &[Fault::Status(422)]);
+    let _process = Process::start(&fake);
+    fake.expect("POST jobs = 422").await;
+    fake.expect(STATUS).await;
+    let rejected = ("Pending".into(), "JobRejected".into(), "refused by the test".into());
+    assert_eq!(told(&fake, "Waiting"), rejected);
+    fake.expect_silence().await;
+    fake.edit("jobtemplates", "t", |template| template["spec"]["jobTemplate"]["metadata"] = json!({}));
+    fake.expect(CREATE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forbidden_job_is_tried_less_and_less_often_and_told_once() {
+    let fake = prepared();
+    fake.fail(CREATE, &[Fault::Status(403); 12]);
+    let _process = Process::start(&fake);
+    fake.expect("POST jobs = 403").await;
+    fake.expect(STATUS).await;
+    assert_eq!(reason(&fake), "JobCreateError");
+    for pause in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
+        fake.expect_after(Duration::from_millis(pause * 1000 - 100), "POST jobs = 403").await;
+    }
+    fake.expect_after(Duration::from_secs(299), CREATE).await;
+    let events = fake.names("events");
+    assert_eq!(events.len(), 2, "Failed once, Created once: {events:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_moments_weakness_of_the_api_server_is_not_told() {
+    let fake = prepared();
+    fake.fail(CREATE, &[Fault::Status(503), Fault::Status(429)]);
+    let _process = Process::start(&fake);
+    for write in ["POST jobs = 503", "POST jobs = 429", CREATE, STATUS] {
+        fake.expect(write).await;
+    }
+    assert_eq!(reason(&fake), "JobCreated");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_deleted_while_it_runs_ends_the_execution() {
+    let fake = prepared();
+    let _process = Process::start(&fake);
+    fake.expect(CREATE).await;
+    started(&fake, "run");
+    fake.expect(STATUS).await;
+    fake.remove("jobs", "run");
+    fake.expect(STATUS).await;
+    let deleted = ("Failed".into(), "JobDeleted".into(), "the Job was deleted before it had ended".into());
+    assert_eq!(told(&fake, "Succeeded"), deleted);
+    fake.expect_silence().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_deleted_before_it_was_recorded_is_not_made_again() {
+    let fake = prepared();
+    let _process = Process::start(&fake);
+    fake.expect(CREATE).await;
+    fake.remove("jobs", "run");
+    fake.expect(STATUS).await;
+    assert_eq!(told(&fake, "Succeeded").1, "JobDeleted");
+    fake.expect_silence().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_execution_goes_after_its_finished_job() {
+    let fake = prepared();
+    let _process = Process::start(&fake);
+    fake.expect(CREATE).await;
+    finished(&fake, "run");
+    fake.expect(STATUS).await;
+    fake.remove("jobs", "run");
+    fake.expect(DELETE).await;
+    fake.expect_silence().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_execution_that_is_being_deleted_is_left_alone() {
+    let fake = prepared();
+    fake.edit("jobexecutions", "run", |run| run["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"));
+    let _process = Process::start(&fake);
+    fake.expect_silence().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_upstream_left_running_keeps_its_job() {
+    let fake = prepared();
+    let uid = fake.get("jobexecutions", "run").unwrap()["metadata"]["uid"].clone();
+    fake.put("jobs", owned_job("run-x7k2p", &uid));
+    started(&fake, "run-x7k2p");
+    let _process = Process::start(&fake);
+    fake.expect(STATUS).await;
+    assert_eq!(told(&fake, "Running").0, "Running");
+    finished(&fake, "run-x7k2p");
+    fake.expect(STATUS).await;
+    fake.expect_silence().await;
+    assert_eq!(fake.names("jobs"), ["run-x7k2p"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_upstream_left_finished_goes_with_its_job() {
+    let fake = prepared();
+    fake.edit("jobexecutions", "run", |run| {
+        run["status"] = json!({
+            "job": {"kind": "Job", "name": "run-x7k2p", "namespace": "default", "uid": "j", "resourceVersion": "5"},
+            "conditions": [{
+                "type": "Running", "status": "False", "reason": "JobCompleted", "message": "Job completed running",
+                "lastTransitionTime": "2026-01-01T00:00:00Z",
+            }],
+        });
+    });
+    let _process = Process::start(&fake);
+    fake.expect(DELETE).await;
+    assert!(fake.names("jobs").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outdated_store_makes_no_second_job() {
+    let fake = Fake::new();
+    fake.put("jobexecutions", execution());
+    let _process = Process::start(&fake);
+    fake.expect(STATUS).await;
+    // Another replica has run it meanwhile and its Job is gone, but the watch of executions is silent.
+    fake.stall("jobexecutions");
+    let ran = json!({
+        "job": {"kind": "Job", "name": "run", "namespace": "default", "uid": "j"},
+        "conditions": [{
+            "type": "Succeeded", "status": "True", "reason": "JobSucceeded", "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z",
+        }],
+    });
+    fake.edit("jobexecutions", "run", |run| run["status"] = ran);
+    fake.put("jobtemplates", template("{{ .Payload }}"));
+    fake.expect_silence().await;
+    fake.stall("");
+    fake.expect(DELETE).await;
+    assert!(fake.names("jobs").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn watches_survive_restarts_lost_history_and_odd_objects() {
+    let fake = prepared();
+    fake.put("jobexecutions", json!({"metadata": {"name": "odd"}, "spec": {"jobTemplateName": 7}, "status": {"conditions": "no"}}));
+    fake.put("jobtemplates", json!({"metadata": {"name": "odd"}}));
+    let _process = Process::start(&fake);
+    fake.expect("PUT jobexecutions odd status").await;
+    fake.expect(CREATE).await;
+    fake.cut(false);
+    started(&fake, "run");
+    fake.expect(STATUS).await;
+    fake.cut(true);
+    finished(&fake, "run");
+    fake.expect(STATUS).await;
+    fake.cut(true);
+    fake.remove("jobs", "run");
+    fake.expect(DELETE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_of_two_replicas_writes_and_the_other_follows() {
+    let fake = prepared();
+    let first = Process::with(&fake, Some("default"));
+    fake.expect(CREATE).await;
+    fake.expect(STATUS).await;
+    let _second = Process::with(&fake, Some("default"));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    first.kill().await;
+    started(&fake, "run");
+    fake.expect_after(Duration::from_secs(10), STATUS).await;
+    assert_eq!(fake.get("leases", "stationmaster").unwrap()["spec"]["leaseTransitions"], 1);
+}
