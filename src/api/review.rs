@@ -81,22 +81,22 @@ pub struct UserInfo<'a> {
     pub username: Cow<'a, str>,
 }
 
-/// A conversion review as the API server sends it.
+/// A conversion review as the API server sends it. `O` is as much of an object as the reader wants.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ConversionReview<'a> {
+#[serde(rename_all = "camelCase", bound(deserialize = "O: Deserialize<'de>"))]
+pub struct ConversionReview<'a, O> {
     /// `apiextensions.k8s.io/v1`.
     #[serde(borrow)]
     pub api_version: Cow<'a, str>,
     /// The question.
     #[serde(borrow)]
-    pub request: ConversionRequest<'a>,
+    pub request: ConversionRequest<'a, O>,
 }
 
 /// What is asked: these objects in that version, all or none.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ConversionRequest<'a> {
+#[serde(rename_all = "camelCase", bound(deserialize = "O: Deserialize<'de>"))]
+pub struct ConversionRequest<'a, O> {
     /// Identifies this call; the answer repeats it.
     #[serde(borrow)]
     pub uid: Cow<'a, str>,
@@ -104,8 +104,7 @@ pub struct ConversionRequest<'a> {
     #[serde(borrow, rename = "desiredAPIVersion")]
     pub desired_api_version: Cow<'a, str>,
     /// In any version; the answer keeps their order.
-    #[serde(borrow)]
-    pub objects: Vec<&'a RawValue>,
+    pub objects: Vec<O>,
 }
 
 /// One step of a JSON patch (RFC 6902).

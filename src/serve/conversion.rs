@@ -1,6 +1,7 @@
 //! `/convert`: decode the review, convert each object, write the answer in one piece. Objects are neither decoded nor
 //! copied on the way, so that an answer costs little more than reading the question.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
@@ -9,12 +10,13 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use serde_json::json;
+use serde_json::value::RawValue;
 
 use super::body;
 use super::state::AppState;
 use crate::api::names::path::CONVERT;
 use crate::api::review::{CONVERSION_API_VERSION, ConversionRequest, ConversionReview};
-use crate::dispatch::convert::{Converted, Error, Version, convert};
+use crate::dispatch::convert::{Converted, Error, Members, Version, convert, convert_within};
 
 /// The API server sends one object at a time, but the protocol has lists of any length.
 const BODY_LIMIT: usize = 256 << 20;
@@ -77,23 +79,44 @@ pub struct Answer {
 /// Answers a ConversionReview. What is no such review gets an answer that says so.
 #[must_use]
 pub fn answer(body: &[u8]) -> Answer {
-    let review = match serde_json::from_slice::<ConversionReview<'_>>(body) {
-        Ok(review) if review.api_version == CONVERSION_API_VERSION => review,
-        Ok(review) => {
-            let fault = format!("apiVersion is {:?}, not {CONVERSION_API_VERSION:?}", review.api_version);
-            return Answer::refused(&review.request.uid, fault);
-        }
-        Err(error) => return Answer::refused(&super::answer::uid(body), format!("not a ConversionReview: {error}")),
+    let Ok(text) = std::str::from_utf8(body) else {
+        return Answer::undecodable(body, "the body is not UTF-8");
     };
-    match converted(&review.request) {
-        Ok(objects) => Answer::converted(&review.request.uid, &objects),
-        Err(error) => Answer::refused(&review.request.uid, error.to_string()),
+    // Nearly always every object has members, and then it is read only once.
+    if let Ok(review) = serde_json::from_str::<ConversionReview<'_, Members<'_>>>(text) {
+        return respond_to(review, |object, to| convert_within(text, object, to));
+    }
+    match serde_json::from_str::<ConversionReview<'_, &RawValue>>(text) {
+        Ok(review) => respond_to(review, convert),
+        Err(error) => Answer::undecodable(body, error),
     }
 }
 
-fn converted<'a>(request: &ConversionRequest<'a>) -> Result<Vec<Converted<'a>>, Error> {
-    let to = Version::parse(&request.desired_api_version)?;
-    request.objects.iter().map(|object| convert(object, to)).collect()
+fn respond_to<'a, O>(
+    review: ConversionReview<'a, O>,
+    convert: impl Fn(O, Version) -> Result<Converted<'a>, Error>,
+) -> Answer {
+    let ConversionRequest {
+        uid,
+        desired_api_version,
+        objects,
+    } = review.request;
+    if review.api_version != CONVERSION_API_VERSION {
+        return Answer::refused(
+            &uid,
+            format!("apiVersion is {:?}, not {CONVERSION_API_VERSION:?}", review.api_version),
+        );
+    }
+    let converted = Version::parse(&desired_api_version).and_then(|to| {
+        objects
+            .into_iter()
+            .map(|object| convert(object, to))
+            .collect::<Result<Vec<_>, _>>()
+    });
+    match converted {
+        Ok(objects) => Answer::converted(&uid, &objects),
+        Err(error) => Answer::refused(&uid, error.to_string()),
+    }
 }
 
 impl Answer {
@@ -121,6 +144,10 @@ impl Answer {
             objects: objects.len(),
             fault: None,
         }
+    }
+
+    fn undecodable(body: &[u8], fault: impl fmt::Display) -> Self {
+        Self::refused(&super::answer::uid(body), format!("not a ConversionReview: {fault}"))
     }
 
     fn refused(uid: &str, fault: String) -> Self {

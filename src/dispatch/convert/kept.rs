@@ -1,10 +1,7 @@
 //! The annotation in which a v1alpha1 object carries what only v1beta1 can say, for as long as the rest of its status
 //! stays what it was then. Metadata holds it because the API server drops any other field that it does not know.
 
-use std::fmt::Write as _;
-
-use serde_json::Value;
-use sha2::{Digest, Sha256};
+use serde_json::json;
 
 use super::members::{Object, Odd, text};
 use super::phase::Own;
@@ -35,51 +32,9 @@ pub(super) fn fields<'a>(annotation: &'a str, digest: &str) -> Option<Own<'a>> {
     Own::of(&object).ok()
 }
 
-/// Identifies an object and the part of its status that both versions have. Zero values count as absent ones and keys
-/// have no order, for a client may decode, encode and leave out what is empty.
-pub(super) fn digest(metadata: &Object<'_>, status: Option<&Object<'_>>) -> String {
-    let mut shared = match status.map(|status| serde_json::from_str(status.text)) {
-        Some(Ok(Value::Object(shared))) => shared,
-        _ => serde_json::Map::new(),
-    };
-    shared.retain(|key, _| !Own::has(key));
-    let mut hash = Sha256::new();
-    hash.update(metadata.text("uid").unwrap_or_default().as_bytes());
-    hash.update([0]);
-    hash.update(significant(Value::Object(shared)).unwrap_or_default().to_string());
-    hash.finalize().iter().take(12).fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
-}
-
-/// A value without its zero values, as Go's `omitempty` leaves it.
-fn significant(value: Value) -> Option<Value> {
-    match value {
-        Value::Null | Value::Bool(false) => None,
-        Value::Number(number) => (number.as_f64() != Some(0.0)).then_some(Value::Number(number)),
-        Value::String(text) => (!text.is_empty()).then_some(Value::String(text)),
-        Value::Array(items) => {
-            let items: Vec<_> = items
-                .into_iter()
-                .map(|item| significant(item).unwrap_or_default())
-                .collect();
-            (!items.is_empty()).then_some(Value::Array(items))
-        }
-        Value::Object(members) => {
-            let members: serde_json::Map<_, _> = members
-                .into_iter()
-                .filter_map(|(key, value)| Some((key, significant(value)?)))
-                .collect();
-            (!members.is_empty()).then_some(Value::Object(members))
-        }
-        other @ Value::Bool(true) => Some(other),
-    }
-}
-
 /// The edit that puts the annotation in place; none when all annotations together would grow too large.
 pub(super) fn put<'a>(object: &Object<'a>, metadata: &Object<'a>, annotation: &str) -> Result<Option<Edit<'a>>, Odd> {
-    let json = Value::from(annotation).to_string();
+    let json = json!(annotation).to_string();
     let Some(annotations) = metadata.object("annotations")? else {
         let annotations = format!(r#"{{"{CONVERSION}":{json}}}"#);
         return Ok(Some(match metadata.get("annotations") {
@@ -120,38 +75,6 @@ pub(super) fn remove<'a>(object: &Object<'a>, metadata: &Object<'a>) -> Option<E
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn object(text: &str) -> Object<'_> {
-        Object::parse(text).expect("an object")
-    }
-
-    fn digest_of(status: &str) -> String {
-        digest(&object(r#"{"uid":"u"}"#), Some(&object(status)))
-    }
-
-    #[test]
-    fn what_a_client_may_leave_out_or_reorder_does_not_change_the_digest() {
-        let sent =
-            r#"{"job":{"name":"x","uid":""},"conditions":[{"a":"1","observedGeneration":0},{}],"phase":"Running"}"#;
-        let returned = r#"{ "conditions": [{"a":"\u0031"}, null], "job": {"name": "x"} }"#;
-        assert_eq!(digest_of(sent), digest_of(returned));
-        assert_eq!(digest_of(r#"{"job":{}}"#), digest(&object(r#"{"uid":"u"}"#), None));
-    }
-
-    #[test]
-    fn what_is_said_changes_the_digest() {
-        let base = digest_of(r#"{"conditions":[{"a":"1"}]}"#);
-        for other in [
-            r#"{"conditions":[{"a":"2"}]}"#,
-            r#"{"conditions":[{},{"a":"1"}]}"#,
-            r#"{"job":{"a":"1"}}"#,
-            "{}",
-        ] {
-            assert_ne!(base, digest_of(other), "{other}");
-        }
-        let (one, two) = (object(r#"{"uid":"1"}"#), object(r#"{"uid":"2"}"#));
-        assert_ne!(digest(&one, None), digest(&two, None), "copied to another object");
-    }
 
     #[test]
     fn an_annotation_that_is_no_such_text_says_nothing() {

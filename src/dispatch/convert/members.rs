@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::splice::Edit;
+use super::splice::{Edit, offset};
 
 /// A JSON object, one level deep.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ impl<'a> Object<'a> {
     /// Splits an object; none for any other value.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let members = deserializer.deserialize_map(Members).ok()?;
+        let members = deserializer.deserialize_map(Pairs).ok()?;
         deserializer.end().ok()?;
         Some(Self {
             text: text.trim(),
@@ -104,9 +104,42 @@ pub(super) fn text(json: &str) -> Option<Cow<'_, str>> {
     }
 }
 
-struct Members;
+/// The members of an object that has any.
+#[derive(Debug, Clone)]
+pub struct Members<'a>(Vec<Member<'a>>);
 
-impl<'de> Visitor<'de> for Members {
+impl<'a> Members<'a> {
+    /// The object in the text that it was read from: from the brace before the first key to the one behind the last value.
+    pub(super) fn within(self, source: &'a str) -> Object<'a> {
+        let (Some(first), Some(last)) = (self.0.first(), self.0.last()) else {
+            return Object {
+                text: "{}",
+                members: self.0,
+            };
+        };
+        let begin = source[..offset(source, first.key)].rfind('{').unwrap_or_default();
+        let end = offset(source, last.value) + last.value.len();
+        let end = source[end..].find('}').map_or(source.len(), |brace| end + brace + 1);
+        Object {
+            text: &source[begin..end],
+            members: self.0,
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let members = deserializer.deserialize_map(Pairs)?;
+        if members.is_empty() {
+            return Err(D::Error::custom("an object without members"));
+        }
+        Ok(Self(members))
+    }
+}
+
+struct Pairs;
+
+impl<'de> Visitor<'de> for Pairs {
     type Value = Vec<Member<'de>>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -114,7 +147,7 @@ impl<'de> Visitor<'de> for Members {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut members = Vec::with_capacity(8);
+        let mut members = Vec::with_capacity(5);
         while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
             members.push(Member {
                 key: key.get(),
@@ -157,6 +190,18 @@ mod tests {
         let object = Object::parse(r#"{"st\u0061tus": 1, "x": 2}"#).expect("an object");
         assert_eq!(object.get("status"), Some("1"));
         assert_eq!(object.get("stat"), None);
+    }
+
+    #[test]
+    fn an_object_is_found_in_the_text_around_it() {
+        let source = r#"[{"x":{}}, { "a" : {"b":"}{"} } ,3]"#;
+        let all: (Members<'_>, Members<'_>, u8) = serde_json::from_str(source).expect("two objects");
+        let texts = [all.0, all.1].map(|members| members.within(source).text);
+        assert_eq!(texts, [r#"{"x":{}}"#, r#"{ "a" : {"b":"}{"} }"#]);
+        assert!(
+            serde_json::from_str::<Members<'_>>("{}").is_err(),
+            "nothing says where it is"
+        );
     }
 
     #[test]

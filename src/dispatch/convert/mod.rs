@@ -1,6 +1,7 @@
 //! One object from one version to the other, as a list of edits to its text: whatever no edit touches is copied as it
 //! is, so that nothing is lost that neither version knows, and no payload or pod template is ever decoded.
 
+mod digest;
 mod kept;
 mod members;
 mod phase;
@@ -10,6 +11,7 @@ mod status;
 use serde_json::value::RawValue;
 
 use crate::api::names::DISPATCH_GROUP;
+pub use members::Members;
 use members::Object;
 pub use splice::Converted;
 use splice::Edit;
@@ -63,27 +65,38 @@ pub enum Error {
 /// # Errors
 /// For an object of a group, version or kind that is not ours.
 pub fn convert(object: &RawValue, to: Version) -> Result<Converted<'_>, Error> {
-    let text = object.get();
-    let Some(object) = Object::parse(text) else {
-        return Ok(Converted::new(text, Vec::new()));
-    };
-    let (Some(api_version), kind) = (object.get("apiVersion"), object.text("kind")) else {
-        return Ok(Converted::new(text, Vec::new()));
-    };
-    let from = match members::text(api_version) {
-        Some(api_version) => Version::parse(&api_version)?,
-        None => return Ok(Converted::new(text, Vec::new())),
-    };
-    if from == to {
-        return Ok(Converted::new(text, Vec::new()));
+    match Object::parse(object.get()) {
+        Some(object) => converted(&object, to),
+        None => Ok(Converted::new(object.get(), Vec::new())),
     }
-    let mut edits = match kind.as_deref() {
-        Some("JobExecution") => status::edits(&object, to).unwrap_or_default(),
+}
+
+/// The same for an object whose members were split when the text around it was read, which saves reading it twice.
+///
+/// # Errors
+/// For an object of a group, version or kind that is not ours.
+pub fn convert_within<'a>(source: &'a str, object: Members<'a>, to: Version) -> Result<Converted<'a>, Error> {
+    converted(&object.within(source), to)
+}
+
+fn converted<'a>(object: &Object<'a>, to: Version) -> Result<Converted<'a>, Error> {
+    let unchanged = || Ok(Converted::new(object.text, Vec::new()));
+    let Some(api_version) = object.get("apiVersion") else {
+        return unchanged();
+    };
+    let Some(from) = members::text(api_version) else {
+        return unchanged();
+    };
+    if Version::parse(&from)? == to {
+        return unchanged();
+    }
+    let mut edits = match object.text("kind").as_deref() {
+        Some("JobExecution") => status::edits(object, to).unwrap_or_default(),
         Some("JobTemplate") | None => Vec::new(),
         Some(kind) => return Err(Error::Kind(kind.to_owned())),
     };
-    edits.push(Edit::replace(text, api_version, to.json()));
-    Ok(Converted::new(text, edits))
+    edits.push(Edit::replace(object.text, api_version, to.json()));
+    Ok(Converted::new(object.text, edits))
 }
 
 #[cfg(test)]

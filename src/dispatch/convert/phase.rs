@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 use super::members::{Object, Odd};
@@ -19,32 +19,15 @@ pub(super) struct Own<'a> {
     pub(super) completion_time: Option<&'a str>,
 }
 
-/// The same fields decoded: what is no such value is not taken over.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(dead_code, reason = "decoding is the check")]
-struct Checked {
-    phase: Option<Phase>,
-    observed_generation: Option<i64>,
-    start_time: Option<Time>,
-    completion_time: Option<Time>,
-}
-
 impl<'a> Own<'a> {
-    /// Reads the fields of a status or of the annotation; unless one of them is odd.
+    /// Reads the fields of a status or of the annotation, unless one of them is odd.
     pub(super) fn of(object: &Object<'a>) -> Result<Self, Odd> {
-        serde_json::from_str::<Checked>(object.text).map_err(|_| Odd)?;
         Ok(Self {
-            phase: object.get("phase"),
-            observed_generation: object.get("observedGeneration"),
-            start_time: object.get("startTime"),
-            completion_time: object.get("completionTime"),
+            phase: field::<Phase>(object, "phase")?,
+            observed_generation: field::<i64>(object, "observedGeneration")?,
+            start_time: field::<Time>(object, "startTime")?,
+            completion_time: field::<Time>(object, "completionTime")?,
         })
-    }
-
-    /// Whether a key of a status is one of them.
-    pub(super) fn has(key: &str) -> bool {
-        Self::default().fields().iter().any(|(name, _)| *name == key)
     }
 
     /// Names and values.
@@ -64,6 +47,15 @@ impl<'a> Own<'a> {
             .into_iter()
             .filter_map(|(name, value)| Some(format!("\"{name}\":{}", value?)));
         members.collect::<Vec<_>>().join(",")
+    }
+}
+
+/// A field as it is written, when it can be decoded as what it should be.
+fn field<'a, T: DeserializeOwned>(object: &Object<'a>, name: &str) -> Result<Option<&'a str>, Odd> {
+    let text = object.get(name);
+    match text.map(serde_json::from_str::<Option<T>>) {
+        Some(Err(_)) => Err(Odd),
+        Some(Ok(_)) | None => Ok(text),
     }
 }
 

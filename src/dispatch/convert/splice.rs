@@ -32,7 +32,7 @@ impl<'a> Edit<'a> {
 }
 
 /// Where a slice begins in the text that it was taken from.
-fn offset(source: &str, part: &str) -> usize {
+pub(super) fn offset(source: &str, part: &str) -> usize {
     let start = (part.as_ptr() as usize).wrapping_sub(source.as_ptr() as usize);
     debug_assert!(start <= source.len(), "not a part of this text");
     start

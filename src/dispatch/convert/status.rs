@@ -1,6 +1,7 @@
 //! The status of a JobExecution in the other version.
 
 use super::Version;
+use super::digest;
 use super::kept;
 use super::members::{Member, Object, Odd};
 use super::phase::{Own, derived};
@@ -28,7 +29,7 @@ fn down<'a>(object: &Object<'a>) -> Result<Vec<Edit<'a>>, Odd> {
     let annotation = if derived(&status, metadata.get("generation"))? == fields {
         kept::remove(object, &metadata)
     } else {
-        let digest = kept::digest(&metadata, Some(&status));
+        let digest = digest::of(&metadata, Some(&status));
         kept::put(object, &metadata, &kept::annotation(&fields, &digest))?
     };
     Ok([Some(Edit::replace(object.text, status.text, text)), annotation]
@@ -49,7 +50,7 @@ fn up<'a>(object: &Object<'a>) -> Result<Vec<Edit<'a>>, Odd> {
     let annotation = annotations.as_ref().and_then(kept::found);
     let fields = annotation
         .as_ref()
-        .and_then(|text| kept::fields(text, &kept::digest(&metadata, status.as_ref())));
+        .and_then(|text| kept::fields(text, &digest::of(&metadata, status.as_ref())));
     let fields = match (fields, &status) {
         (Some(fields), _) => fields,
         (None, Some(status)) => derived(status, metadata.get("generation"))?,
@@ -71,6 +72,7 @@ fn put<'a>(object: &Object<'a>, status: Option<&Object<'a>>, members: &str) -> O
     })
 }
 
-fn own(member: &Member<'_>) -> bool {
+/// Whether a member of a status is one that v1alpha1 lacks.
+pub(super) fn own(member: &Member<'_>) -> bool {
     Own::default().fields().iter().any(|(name, _)| member.is(name))
 }
