@@ -24,6 +24,10 @@ pub(super) enum Error {
 
 /// The whole body.
 pub(super) async fn read(body: Body, limit: usize, patience: Duration) -> Result<Bytes, Error> {
+    // A client that says so beforehand need not send it.
+    if usize::try_from(body.size_hint().lower()).is_ok_and(|announced| announced > limit) {
+        return Err(Error::TooLarge(limit));
+    }
     match timeout(patience, whole(body, limit)).await {
         Ok(Ok(body)) => Ok(body),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Error::TooLarge(limit)),

@@ -22,7 +22,7 @@ use axum::routing::{any, get, post};
 use crate::api::names::path::{CONVERT, MUTATE, VALIDATE};
 
 pub use error::Error;
-pub use server::Server;
+pub use server::{Server, Timing};
 pub use state::{AppState, State};
 
 /// A group of routes that is switched on and bound as one.

@@ -16,17 +16,35 @@ use super::listener::Listener;
 use super::plan::{Bind, plan};
 use super::state::AppState;
 use super::surfaces;
-use super::tls::{self, Certificate};
+use super::tls::Certificate;
 use crate::cli::ServeArgs;
 
-/// Longer than the 90 s after which Go's clients drop an idle connection themselves: who closes first while the other
-/// begins a request costs that request.
-const PATIENCE: Patience = Patience {
-    head: Some(Duration::from_secs(10)),
-    idle: Duration::from_secs(120),
-};
-/// What is in flight when the listeners close may take so long to end.
-const FINISH: Duration = Duration::from_secs(20);
+/// How long things may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Timing {
+    /// From the first byte of an HTTP/1 request's head to its last.
+    pub head: Duration,
+    /// Between requests of one connection.
+    pub idle: Duration,
+    /// What is in flight when the listeners close may take so long to end.
+    pub finish: Duration,
+    /// Between two looks at the certificate files. Mounted Secrets change by a symlink that is swapped, which no watch
+    /// on a file sees.
+    pub reload: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self {
+            head: Duration::from_secs(10),
+            // Longer than the 90 s after which Go's clients drop an idle connection themselves: who closes first while
+            // the other begins a request costs that request.
+            idle: Duration::from_secs(120),
+            finish: Duration::from_secs(20),
+            reload: Duration::from_secs(5),
+        }
+    }
+}
 
 /// All listeners, bound.
 pub struct Server {
@@ -35,6 +53,8 @@ pub struct Server {
     certificate: Option<Arc<Certificate>>,
     connections: usize,
     drain: Duration,
+    /// As in production, unless a test has less time.
+    pub timing: Timing,
 }
 
 impl Server {
@@ -69,6 +89,7 @@ impl Server {
             certificate,
             connections,
             drain: args.limits.drain(),
+            timing: Timing::default(),
         })
     }
 
@@ -87,11 +108,12 @@ impl Server {
     /// TLS cannot be configured.
     pub async fn run(self, stop: CancellationToken) -> Result<(), rustls::Error> {
         let (draining, closing, tasks) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
-        let (state, drain, certificate) = (self.state.clone(), self.drain, self.certificate.clone());
+        let (state, drain, timing, certificate) =
+            (self.state.clone(), self.drain, self.timing, self.certificate.clone());
         self.start(&draining, &closing, &tasks)?;
         let follow = async {
             match &certificate {
-                Some(certificate) => certificate.follow(tls::INTERVAL, &state.metrics).await,
+                Some(certificate) => certificate.follow(timing.reload, &state.metrics).await,
                 None => std::future::pending().await,
             }
         };
@@ -105,7 +127,7 @@ impl Server {
         sleep(drain).await;
         closing.cancel();
         tasks.close();
-        if timeout(FINISH, tasks.wait()).await.is_err() {
+        if timeout(timing.finish, tasks.wait()).await.is_err() {
             tracing::warn!(connections = tasks.len(), "some connections did not end in time");
         }
         Ok(())
@@ -122,6 +144,10 @@ impl Server {
             .map(|certificate| certificate.server_config())
             .transpose()?
             .map(TlsAcceptor::from);
+        let patience = Patience {
+            head: Some(self.timing.head),
+            idle: self.timing.idle,
+        };
         for (bind, listener) in self.listeners {
             if let Ok(address) = listener.address() {
                 tracing::info!(listener = bind.name, %address, tls = bind.tls, "listening");
@@ -129,7 +155,7 @@ impl Server {
             let shared = Shared {
                 router: surfaces(&bind.surfaces, self.state.clone()),
                 tls: tls.clone().filter(|_| bind.tls),
-                patience: PATIENCE,
+                patience,
                 metrics: self.state.metrics.clone(),
                 readiness: self.state.readiness.clone(),
                 draining: draining.clone(),

@@ -17,10 +17,6 @@ use sha2::{Digest, Sha256};
 use super::error::Error;
 use super::metrics::Metrics;
 
-/// How often the files are looked at. Mounted Secrets change by a symlink that is swapped, which no watch on a file
-/// sees.
-pub const INTERVAL: Duration = Duration::from_secs(5);
-
 /// The serving certificate and the files that it comes from.
 #[derive(Debug)]
 pub struct Certificate {

@@ -5,4 +5,5 @@
 pub mod api_server;
 pub mod cluster;
 pub mod fake;
+pub mod serve;
 pub mod server;

@@ -1,0 +1,144 @@
+//! What `stationmaster manifests` prints, against the server that it sends the API server to.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
+
+mod common;
+
+use std::path::PathBuf;
+
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use clap::Parser;
+use common::serve::{args, state};
+use serde_json::{Value, json};
+use stationmaster::api;
+use stationmaster::cli::{Cli, Command};
+use stationmaster::commands::manifests::registration;
+use stationmaster::serve::router;
+use tower::ServiceExt;
+
+const URL: &str = "https://127.0.0.1:8443";
+
+/// Everything that is printed, as trees.
+fn printed(flags: &[&str]) -> Vec<Value> {
+    let cli = Cli::try_parse_from([&["stationmaster", "manifests"], flags].concat()).unwrap();
+    let Some(Command::Manifests(args)) = cli.command else {
+        panic!("not manifests")
+    };
+    let registration = registration(&args).unwrap();
+    let mut all: Vec<_> = api::crds()
+        .into_iter()
+        .map(|crd| serde_json::to_value(registration.converted(crd)).unwrap())
+        .collect();
+    all.push(serde_json::to_value(registration.mutating()).unwrap());
+    all.push(serde_json::to_value(registration.validating()).unwrap());
+    all
+}
+
+/// The client configurations of an object, wherever its kind has them.
+fn client_configs(object: &Value) -> Vec<&Value> {
+    match object["webhooks"].as_array() {
+        Some(webhooks) => webhooks.iter().map(|webhook| &webhook["clientConfig"]).collect(),
+        None => vec![&object["spec"]["conversion"]["webhook"]["clientConfig"]],
+    }
+}
+
+#[tokio::test]
+async fn every_path_is_a_route() {
+    let objects = printed(&["--webhook-url", URL]);
+    let configs: Vec<_> = objects.iter().flat_map(client_configs).collect();
+    assert_eq!(configs.len(), 4, "two CRDs, two webhooks");
+    for config in configs {
+        let path = config["url"].as_str().unwrap().strip_prefix(URL).unwrap();
+        let request = Request::post(path).body(Body::from("{}")).unwrap();
+        let status = router(state(&args(&[]))).oneshot(request).await.unwrap().status();
+        assert_eq!(status, StatusCode::OK, "{path}");
+    }
+}
+
+#[test]
+fn the_api_server_asks_about_what_is_written_and_stops_nothing_else() {
+    for webhook in &printed(&["--webhook-url", URL])[2..] {
+        let mut webhook = webhook["webhooks"][0].clone();
+        webhook
+            .as_object_mut()
+            .unwrap()
+            .retain(|member, _| !matches!(member.as_str(), "name" | "clientConfig"));
+        let wanted = json!({
+            "admissionReviewVersions": ["v1"],
+            "failurePolicy": "Fail",
+            "matchPolicy": "Equivalent",
+            "sideEffects": "None",
+            "timeoutSeconds": 5,
+            "rules": [{
+                "apiGroups": ["dispatcher.ivan.vc"],
+                "apiVersions": ["v1alpha1", "v1beta1"],
+                "operations": ["CREATE", "UPDATE"],
+                "resources": ["jobtemplates", "jobexecutions"],
+                "scope": "Namespaced",
+            }],
+        });
+        assert_eq!(webhook, wanted);
+    }
+}
+
+#[test]
+fn a_service_is_named_with_its_port() {
+    for object in printed(&["--service", "a/b", "--service-port", "8443"]) {
+        for config in client_configs(&object) {
+            let service = &config["service"];
+            assert_eq!(
+                (&service["namespace"], &service["name"], &service["port"]),
+                (&json!("a"), &json!("b"), &json!(8443))
+            );
+            assert!(config.get("url").is_none());
+        }
+    }
+}
+
+#[test]
+fn the_authority_is_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, bad): (PathBuf, PathBuf) = (folder.path().join("ca.crt"), folder.path().join("bad"));
+    let bundle = stationmaster::trust::bundle(&["localhost".to_owned()], time::OffsetDateTime::UNIX_EPOCH).unwrap();
+    std::fs::write(&file, &bundle.authority).unwrap();
+    std::fs::write(&bad, "not PEM").unwrap();
+    let flags = |file: &PathBuf| {
+        [
+            "--webhook-url".to_owned(),
+            URL.to_owned(),
+            format!("--ca-file={}", file.display()),
+        ]
+    };
+    let objects = printed(&flags(&file).each_ref().map(String::as_str));
+    let expected = serde_json::to_value(k8s_openapi::ByteString(bundle.authority.into_bytes())).unwrap();
+    assert!(
+        objects
+            .iter()
+            .flat_map(client_configs)
+            .all(|config| config["caBundle"] == expected)
+    );
+
+    let cli = Cli::parse_from(
+        [
+            vec!["stationmaster".to_owned(), "manifests".to_owned()],
+            flags(&bad).to_vec(),
+        ]
+        .concat(),
+    );
+    let Some(Command::Manifests(args)) = cli.command else {
+        panic!("not manifests")
+    };
+    let refused = registration(&args).unwrap_err().to_string();
+    assert!(refused.ends_with("bad holds no PEM certificate"), "{refused}");
+}
+
+#[test]
+fn cert_manager_is_asked_for_the_authority() {
+    for object in printed(&["--webhook-url", URL, "--cert-manager", "a/b"]) {
+        assert_eq!(
+            object["metadata"]["annotations"]["cert-manager.io/inject-ca-from"],
+            "a/b"
+        );
+    }
+}
