@@ -51,21 +51,21 @@ fn compare() {
     );
     let echo = measure(
         "bare rustls + hyper",
-        Server::echo(folder.path()),
+        &Server::echo(folder.path()),
         folder.path(),
         "/",
         None,
     );
     measure(
         "validate",
-        Server::stationmaster(folder.path()),
+        &Server::stationmaster(folder.path()),
         folder.path(),
         "/validate",
         Some(echo),
     );
     measure(
         "mutate",
-        Server::stationmaster(folder.path()),
+        &Server::stationmaster(folder.path()),
         folder.path(),
         "/mutate",
         Some(echo),
@@ -73,7 +73,7 @@ fn compare() {
 }
 
 /// Prints one row; returns the requests for each second of the server's CPU time.
-fn measure(name: &str, server: Server, certificates: &Path, path: &str, echo: Option<f64>) -> f64 {
+fn measure(name: &str, server: &Server, certificates: &Path, path: &str, echo: Option<f64>) -> f64 {
     let own = std::env::current_exe().expect("this process has a file");
     let before = server.cpu_time();
     let output = pinned(CLIENT_CORE, own.to_str().expect("its path is text"))
@@ -83,7 +83,7 @@ fn measure(name: &str, server: Server, certificates: &Path, path: &str, echo: Op
         .stderr(Stdio::inherit())
         .output()
         .expect("the client starts");
-    let busy = server.cpu_time() - before;
+    let busy = server.cpu_time().saturating_sub(before);
     let text = String::from_utf8(output.stdout).expect("it prints text");
     let [count, rate, p50, p99]: [f64; 4] = text
         .split_whitespace()

@@ -12,10 +12,9 @@ use tokio_util::sync::CancellationToken;
 use crate::cli::{Component, ServeArgs};
 use crate::clients::cluster::{Cluster, Templates};
 use crate::reconcile;
-use crate::serve::execute::{Counters, Token};
+use crate::serve::execute::Token;
 use crate::serve::health::Readiness;
-use crate::serve::metrics::Metrics;
-use crate::serve::{Server, State};
+use crate::serve::{Server, State, plan};
 use crate::telemetry::Telemetry;
 
 /// Runs until a signal or the first failure of either half.
@@ -39,11 +38,7 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     let stop = CancellationToken::new();
     let mut signals = Signals::new()?;
     let mut registry = telemetry.registry();
-    let metrics = Metrics::register(&mut registry);
-    let (reconciled, executed) = (
-        reconcile::Metrics::register(&mut registry),
-        Counters::register(&mut registry),
-    );
+    let reconciled = reconcile::Metrics::register(&mut registry);
     let readiness = Readiness::default();
     let cluster = if needs_cluster(&args.components) {
         Some(Cluster::connect(args.controllers.kubeconfig.as_deref()).await?)
@@ -55,16 +50,12 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     let state = State {
         cluster,
         templates,
-        registry,
-        metrics,
-        readiness,
-        execute: args.execute.clone(),
         token: token(args).await?,
-        counters: executed,
-        compiled: Arc::default(),
+        ..State::new(registry, readiness, args.execute.clone())
     };
     let controllers = controllers(args, &state, reconciled);
     let server = Server::bind(args, in_cluster(), Arc::new(state)).await?;
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), components = ?args.components, "serving");
     // The reconcilers stop at the first signal, while requests are still being answered.
     let halves = async {
         let (outcome, ()) = tokio::join!(server.run(stop.clone()), reconcile_with(controllers, stop.clone()));
@@ -159,6 +150,12 @@ fn warn(args: &ServeArgs) {
         tracing::warn!(
             "admission and conversion are off: pass --tls-cert-file-path and --tls-key-file-path (`stationmaster certs` \
              makes files to try with)"
+        );
+    }
+    let open = args.execute.execute_token_file.is_none() && !plan::web_server(args, in_cluster()).is_loopback();
+    if open && args.components.contains(&Component::Execute) {
+        tracing::warn!(
+            "anyone who reaches the execute endpoint may execute: pass --execute-token-file, or keep others out"
         );
     }
 }

@@ -1,6 +1,7 @@
 //! Where to listen, spelled as Go spells it: `:8080` is every address, `0` or nothing is off.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 /// An address to listen on, or none.
@@ -15,6 +16,19 @@ pub enum ListenAddress {
         /// 0 lets the system choose.
         port: u16,
     },
+}
+
+impl ListenAddress {
+    /// Whether only this machine can connect.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Self::Off => true,
+            Self::At { host, .. } => {
+                host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+            }
+        }
+    }
 }
 
 impl FromStr for ListenAddress {
@@ -82,6 +96,22 @@ mod tests {
             "put the IPv6 address in brackets: [::1]:80"
         );
         assert_eq!("a:http".parse::<ListenAddress>().unwrap_err(), "\"http\" is not a port");
+    }
+
+    #[test]
+    fn loopback_is_known_by_name_and_number() {
+        for (text, loopback) in [
+            ("127.0.0.1:1", true),
+            ("[::1]:1", true),
+            ("localhost:1", true),
+            ("0", true),
+            (":1", false),
+            ("0.0.0.0:1", false),
+            ("[::]:1", false),
+            ("192.0.2.1:1", false),
+        ] {
+            assert_eq!(text.parse::<ListenAddress>().unwrap().is_loopback(), loopback, "{text}");
+        }
     }
 
     #[test]

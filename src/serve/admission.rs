@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::answer::Answer;
 use super::body;
+use super::metrics::micros;
 use super::state::AppState;
 use crate::api::names::path::{MUTATE, VALIDATE};
 use crate::api::review::{AdmissionRequest, Verdict};
@@ -51,7 +52,7 @@ fn answer(state: &AppState, route: &'static str, body: &Bytes, started: Instant)
     };
     let decision = answer.decision();
     state.metrics.observe(route, decision, started);
-    let duration_us = started.elapsed().as_micros();
+    let duration_us = micros(started);
     tracing::info!(uid = answer.uid(), route, decision, duration_us, "request");
     answer.into_response()
 }

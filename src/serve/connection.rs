@@ -1,6 +1,8 @@
 //! One connection: handshake, HTTP/1.1 or HTTP/2, and every request guarded against panics.
 
 use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -49,7 +51,7 @@ pub(super) struct Shared {
 }
 
 /// Serves one client to the end. Its failures are the client's and only worth a debug line.
-pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>) {
+pub(super) async fn serve(socket: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
     // Without it an answer in two writes waits for the client's delayed acknowledgement.
     let _ = socket.set_nodelay(true);
     let Some(acceptor) = &shared.tls else {
@@ -58,8 +60,12 @@ pub(super) async fn serve(socket: TcpStream, shared: Arc<Shared>) {
     match timeout(HANDSHAKE, acceptor.accept(socket)).await {
         Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => http2(stream, &shared).await,
         Ok(Ok(stream)) => http1(stream, &shared).await,
-        Ok(Err(error)) => tracing::debug!(%error, "handshake failed"),
-        Err(_) => tracing::debug!("handshake timed out"),
+        // Worth telling: an API server that was told of another authority ends here. Probes just hang up.
+        Ok(Err(error)) if error.kind() == io::ErrorKind::InvalidData => {
+            tracing::info!(%peer, %error, "handshake failed");
+        }
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "handshake failed"),
+        Err(_) => tracing::debug!(%peer, "handshake timed out"),
     }
 }
 

@@ -13,6 +13,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::body;
+use super::metrics::micros;
 use super::state::AppState;
 use crate::api::names::path::CONVERT;
 use crate::api::review::{CONVERSION_API_VERSION, ConversionRequest, ConversionReview};
@@ -48,7 +49,7 @@ pub(super) async fn respond(State(state): State<AppState>, request: Request) -> 
     let Answer {
         uid, objects, fault, ..
     } = &answer;
-    let duration_us = started.elapsed().as_micros();
+    let duration_us = micros(started);
     match fault {
         None => tracing::info!(%uid, route = CONVERT, decision = "convert", objects, duration_us, "request"),
         Some(fault) => tracing::warn!(%uid, route = CONVERT, decision = "refuse", %fault, duration_us, "request"),

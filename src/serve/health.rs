@@ -2,8 +2,9 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
-use axum::extract::State;
+use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
@@ -98,7 +99,10 @@ pub(super) async fn ready(State(state): State<AppState>) -> Response {
 }
 
 /// Any path that is not a route.
-pub(super) async fn nothing_here() -> Response {
+pub(super) async fn nothing_here(State(state): State<AppState>, request: Request) -> Response {
+    let decision = "not found";
+    state.metrics.observe("other", decision, Instant::now());
+    tracing::info!(route = "other", decision, path = request.uri().path(), "request");
     (StatusCode::NOT_FOUND, "nothing here").into_response()
 }
 

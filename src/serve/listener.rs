@@ -56,13 +56,13 @@ impl Listener {
                 let slot = slots.clone().acquire_owned().await;
                 (slot, accept(&self.socket).await)
             };
-            let (slot, client) = tokio::select! {
+            let (slot, (client, peer)) = tokio::select! {
                 next = next => next,
                 () = shared.closing.cancelled() => return,
             };
             let (shared, counted) = (shared.clone(), Counted::new(&open));
             tasks.spawn(async move {
-                connection::serve(client, shared).await;
+                connection::serve(client, peer, shared).await;
                 drop((slot, counted));
             });
         }
@@ -79,10 +79,10 @@ async fn bind_all(port: u16) -> io::Result<TcpListener> {
     }
 }
 
-async fn accept(socket: &TcpListener) -> TcpStream {
+async fn accept(socket: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match socket.accept().await {
-            Ok((client, _)) => return client,
+            Ok(accepted) => return accepted,
             Err(error) => {
                 tracing::warn!(%error, "cannot accept a connection");
                 tokio::time::sleep(PAUSE).await;

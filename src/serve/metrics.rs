@@ -92,6 +92,11 @@ impl Metrics {
     }
 }
 
+/// Time since `started`, as logs have it.
+pub(super) fn micros(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
 /// `GET /metrics`.
 pub(super) async fn page(State(state): State<AppState>) -> Response {
     let mut page = String::new();

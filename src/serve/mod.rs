@@ -11,7 +11,7 @@ mod guard;
 pub mod health;
 pub mod listener;
 pub mod metrics;
-mod plan;
+pub(crate) mod plan;
 mod server;
 pub mod state;
 pub mod tls;

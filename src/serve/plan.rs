@@ -45,11 +45,7 @@ pub(super) fn plan(args: &ServeArgs, in_cluster: bool) -> Vec<Bind> {
         ));
     }
     if on(Component::Execute) {
-        let address = args
-            .execute
-            .web_server_bind_address
-            .clone()
-            .unwrap_or_else(|| web_server(in_cluster));
+        let address = web_server(args, in_cluster);
         plan.push(Bind::new("execute", address, false, vec![Surface::Execute]));
     }
     let observe = &args.observe;
@@ -76,7 +72,10 @@ pub(super) fn plan(args: &ServeArgs, in_cluster: bool) -> Vec<Bind> {
 }
 
 /// Outside a cluster only this machine may execute, because anybody who can connect may.
-fn web_server(in_cluster: bool) -> ListenAddress {
+pub(crate) fn web_server(args: &ServeArgs, in_cluster: bool) -> ListenAddress {
+    if let Some(address) = &args.execute.web_server_bind_address {
+        return address.clone();
+    }
     let host = if in_cluster { "" } else { "127.0.0.1" };
     ListenAddress::At {
         host: host.to_owned(),

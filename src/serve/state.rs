@@ -38,6 +38,22 @@ pub struct State {
 }
 
 impl State {
+    /// A state that counts into `registry`, without a cluster and without a token.
+    #[must_use]
+    pub fn new(mut registry: Registry, readiness: Readiness, execute: ExecuteArgs) -> Self {
+        Self {
+            cluster: None,
+            templates: None,
+            metrics: Metrics::register(&mut registry),
+            counters: Counters::register(&mut registry),
+            registry,
+            readiness,
+            execute,
+            token: None,
+            compiled: Arc::default(),
+        }
+    }
+
     /// What the command line bounds.
     #[must_use]
     pub fn limits(&self) -> Limits {

@@ -13,7 +13,6 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use stationmaster::cli::{Cli, ServeArgs};
 use stationmaster::serve::health::Readiness;
-use stationmaster::serve::metrics::Metrics;
 use stationmaster::serve::{AppState, Server, State, Timing};
 use stationmaster::trust::{self, Bundle};
 use tempfile::TempDir;
@@ -39,18 +38,11 @@ pub fn args(flags: &[&str]) -> ServeArgs {
 
 /// The state of a server that has no cluster.
 pub fn state(args: &ServeArgs) -> AppState {
-    let mut registry = Registry::default();
-    let metrics = Metrics::register(&mut registry);
-    let readiness = Readiness::default();
-    let execute = args.execute.clone();
-    Arc::new(State {
-        cluster: None,
-        templates: None,
-        registry,
-        metrics,
-        readiness,
-        execute,
-    })
+    Arc::new(State::new(
+        Registry::default(),
+        Readiness::default(),
+        args.execute.clone(),
+    ))
 }
 
 /// The three files of a new authority and its certificate.
@@ -113,11 +105,11 @@ impl Webhooks {
     }
 
     /// A number of `/metrics`; 0 when it was not counted yet.
-    pub fn metric(&self, name: &str) -> f64 {
+    pub fn metric(&self, name: &str) -> i64 {
         let mut page = String::new();
         prometheus_client::encoding::text::encode(&mut page, &self.state.registry).unwrap();
         let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        line.map_or(0.0, |number| number.parse().unwrap())
+        line.map_or(0, |number| number.parse().unwrap())
     }
 }
 

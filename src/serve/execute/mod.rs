@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 
 use super::body;
+use super::metrics::micros;
 use super::state::AppState;
 use crate::api::dispatch::view::JobTemplate;
 use crate::clients::cluster::{Cluster, Templates};
@@ -38,7 +39,7 @@ pub(super) async fn execute(State(state): State<AppState>, request: Request) -> 
     let outcome = answer(&state, request).await;
     let decision = outcome.as_ref().map_or_else(Refusal::reason, |_| "Created");
     state.metrics.observe(ROUTE, decision, started);
-    let duration_us = started.elapsed().as_micros();
+    let duration_us = micros(started);
     match &outcome {
         Ok(Created { namespace, name, uid }) => tracing::info!(
             route = ROUTE,

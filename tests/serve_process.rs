@@ -1,0 +1,235 @@
+//! The command as a process: what it says when it cannot start, and how it ends.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+
+use common::serve::{Client, REVIEW, SOON, certificate, eventually, head, install};
+use serde_json::Value;
+
+/// Nothing but what a test asks for.
+const QUIET: [&str; 2] = ["--metrics-bind-address=0", "--health-probe-bind-address=0"];
+
+/// A running command; killed when dropped.
+struct Process {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Process {
+    /// A machine without any cluster.
+    fn start(flags: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_stationmaster"))
+            .args(flags)
+            .env("KUBECONFIG", "/nonexistent")
+            .env("HOME", "/nonexistent")
+            .env_remove("KUBERNETES_SERVICE_HOST")
+            .env_remove("RUST_LOG")
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (sender, lines) = channel();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || {
+            stderr
+                .lines()
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(line))
+        });
+        Self { child, lines }
+    }
+
+    /// The next log line with this message.
+    fn logged(&self, message: &str) -> Value {
+        loop {
+            let line = self
+                .lines
+                .recv_timeout(SOON)
+                .unwrap_or_else(|_| panic!("{message:?} was never logged"));
+            let line: Value = serde_json::from_str(&line).unwrap_or_default();
+            if line["message"] == message {
+                return line;
+            }
+        }
+    }
+
+    /// Where a listener is reached; they are told in the order webhook, execute, health, metrics.
+    fn address(&self, listener: &str) -> SocketAddr {
+        loop {
+            let line = self.logged("listening");
+            if line["listener"] == listener {
+                return line["address"].as_str().unwrap().parse().unwrap();
+            }
+        }
+    }
+
+    fn terminate(&self) {
+        let sent = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// How it ended, and all that it still said.
+    fn end(mut self) -> (ExitStatus, Vec<String>) {
+        let lines = std::iter::from_fn(|| self.lines.recv_timeout(SOON).ok()).collect();
+        (self.child.wait().unwrap(), lines)
+    }
+
+    /// The last words of a command that fails.
+    fn failure(self) -> String {
+        let (status, lines) = self.end();
+        assert_eq!(status.code(), Some(1), "{lines:?}");
+        lines.last().unwrap().clone()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn flag(name: &str, path: &Path) -> String {
+    format!("--{name}={}", path.display())
+}
+
+/// Starts with webhooks whose certificate comes from `folder`.
+fn webhooks(folder: &Path, flags: &[&str]) -> Process {
+    let chain = flag("tls-cert-file-path", &folder.join("tls.crt"));
+    let key = flag("tls-key-file-path", &folder.join("tls.key"));
+    let components = [
+        "--components=admission",
+        "--webhook-listen-address=127.0.0.1:0",
+        &chain,
+        &key,
+    ];
+    Process::start(&[&components[..], flags].concat())
+}
+
+#[tokio::test]
+async fn sigterm_loses_no_request() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (folder, bundle) = (tempfile::tempdir().unwrap(), certificate());
+    install(&bundle, folder.path());
+    let flags = [
+        "--health-probe-bind-address=127.0.0.1:0",
+        "--metrics-bind-address=0",
+        "--drain-seconds=3",
+    ];
+    let process = webhooks(folder.path(), &flags);
+    let (webhook, health) = (process.address("webhook"), process.address("health"));
+    let ready = async || reqwest::get(format!("http://{health}/readyz")).await.unwrap();
+    assert_eq!(ready().await.status(), 200);
+    let mut busy = Client::connect(webhook, &bundle.authority).await.unwrap();
+    busy.send(&head("/validate", REVIEW.len())).await;
+
+    process.terminate();
+    let words = eventually("not ready", async || {
+        let answer = ready().await;
+        (answer.status() == 503).then_some(answer)
+    });
+    assert_eq!(words.await.text().await.unwrap(), "not ready: shutting down");
+    let mut late = Client::connect(webhook, &bundle.authority)
+        .await
+        .expect("still answering");
+    late.post("/validate", REVIEW).await;
+    let answer = late.answer().await;
+    assert!(
+        answer.contains("\"allowed\":true") && answer.contains("connection: close"),
+        "{answer}"
+    );
+
+    eventually("the end of listening", async || {
+        Client::connect(webhook, &bundle.authority).await.is_err().then_some(())
+    })
+    .await;
+    busy.send(REVIEW).await;
+    assert!(busy.answer().await.contains("\"allowed\":true"));
+    let (status, _) = process.end();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let process = Process::start(&[&["--components=admission", "--drain-seconds=600"][..], &QUIET].concat());
+    process.logged("admission and conversion are off: pass --tls-cert-file-path and --tls-key-file-path (`stationmaster certs` makes files to try with)");
+    process.logged("serving");
+    process.terminate();
+    process.logged("shutting down: not ready, still answering");
+    process.terminate();
+    assert_eq!(
+        process.failure(),
+        "stationmaster: told to stop twice: what was in flight is lost"
+    );
+}
+
+#[test]
+fn certificate_files_of_no_use_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name| folder.path().join(name).display().to_string();
+    let missing = webhooks(folder.path(), &QUIET).failure();
+    assert_eq!(
+        missing,
+        format!(
+            "stationmaster: cannot read {}: No such file or directory (os error 2)",
+            file("tls.crt")
+        )
+    );
+
+    install(&certificate(), folder.path());
+    std::fs::write(file("tls.crt"), "hello").unwrap();
+    let empty = webhooks(folder.path(), &QUIET).failure();
+    assert_eq!(
+        empty,
+        format!("stationmaster: {}: holds no PEM certificate", file("tls.crt"))
+    );
+
+    install(&certificate(), folder.path());
+    std::fs::write(file("tls.key"), certificate().key).unwrap();
+    let pair = webhooks(folder.path(), &QUIET).failure();
+    let start = format!(
+        "stationmaster: {} and {} do not work together: ",
+        file("tls.crt"),
+        file("tls.key")
+    );
+    assert!(pair.starts_with(&start), "{pair}");
+}
+
+#[test]
+fn a_taken_address_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let health = format!("--health-probe-bind-address={address}");
+    let failure = Process::start(&["--components=admission", "--metrics-bind-address=0", &health]).failure();
+    assert_eq!(
+        failure,
+        format!("stationmaster: cannot listen on {address}: Address already in use (os error 98)")
+    );
+}
+
+#[test]
+fn execute_and_controllers_need_a_cluster() {
+    for component in ["execute", "controllers"] {
+        let failure = Process::start(&[&["--components", component][..], &QUIET].concat()).failure();
+        assert!(failure.starts_with("stationmaster: no cluster: "), "{failure}");
+    }
+}
+
+#[test]
+fn flags_that_mean_nothing_here_are_named_once() {
+    let flags = ["--zap-devel", "--metrics-secure=false", "--components=admission"];
+    let process = Process::start(&[&flags[..], &QUIET].concat());
+    let line = process.logged("these flags mean nothing here");
+    assert_eq!(
+        (&line["level"], &line["flags"]),
+        (&"WARN".into(), &"--zap-devel --metrics-secure".into())
+    );
+}
