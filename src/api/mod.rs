@@ -7,8 +7,16 @@ pub mod review;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
-/// Every CRD of ours, by name.
+use names::label;
+
+/// Every CRD of ours, by name; each carries [`label::PART_OF`], so that one selector finds what we have installed.
 #[must_use]
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    dispatch::crds()
+    dispatch::crds().into_iter().map(labelled).collect()
+}
+
+fn labelled(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    let labels = crd.metadata.labels.get_or_insert_default();
+    labels.insert(label::PART_OF.into(), names::CATEGORY.into());
+    crd
 }

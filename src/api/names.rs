@@ -7,8 +7,10 @@ pub const FIELD_MANAGER: &str = "stationmaster";
 /// Category of all our kinds: `kubectl get stationmaster`.
 pub const CATEGORY: &str = "stationmaster";
 
-/// Labels that upstream puts on the Job of an execution.
+/// Labels that we write; those of Jobs are upstream's.
 pub mod label {
+    /// On everything that we install.
+    pub const PART_OF: &str = "app.kubernetes.io/part-of";
     /// UID of the execution that controls the Job.
     pub const CONTROLLER_UID: &str = "controller-uid";
     /// Name of the execution that controls the Job.

@@ -11,7 +11,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::names::{DISPATCH_GROUP, path, webhook};
+use super::names::{CATEGORY, DISPATCH_GROUP, label, path, webhook};
 
 /// Seconds that the API server waits for an answer.
 const TIMEOUT: i32 = 5;
@@ -137,7 +137,7 @@ impl Registration {
     }
 
     fn metadata(&self) -> ObjectMeta {
-        let part_of = ("app.kubernetes.io/part-of".to_owned(), "stationmaster".to_owned());
+        let part_of = (label::PART_OF.to_owned(), CATEGORY.to_owned());
         ObjectMeta {
             name: Some(webhook::CONFIGURATION.to_owned()),
             labels: Some([part_of].into()),

@@ -4,34 +4,78 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Ends with the test, whichever way the test ends.
+/// A control plane ends with its test, whichever way the test ends; the node stays for the next one.
 pub struct ControlPlane {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
+    temporary: Option<tempfile::TempDir>,
+    _turn: Option<MutexGuard<'static, ()>>,
 }
+
+/// One test at a time has the node, since there is one per machine.
+static NODE: Mutex<()> = Mutex::new(());
 
 impl ControlPlane {
     /// Starts `tests/cluster/up --tier api` in a folder of its own.
     pub fn start() -> Self {
-        let plane = Self { folder: tempfile::Builder::new().prefix("stationmaster-").tempdir().unwrap() };
+        let temporary = tempfile::Builder::new().prefix("stationmaster-").tempdir().unwrap();
+        let folder = temporary.path().to_owned();
+        let plane = Self {
+            folder,
+            temporary: Some(temporary),
+            _turn: None,
+        };
+        // The control plane also ends when this process is killed.
         plane.script("up", &["--tier", "api", "--with", &std::process::id().to_string()]);
         plane
     }
 
-    /// Our CRDs without webhooks: what a server needs before it starts.
+    /// The checkout's own cluster with its real node, as `make cluster` has it; started when it is not there.
+    /// Its tests and `make run` register webhooks in turns, so a `make run` in this checkout fails the test.
+    pub fn node() -> Self {
+        let turn = NODE.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = checkout().join("target/cluster");
+        let plane = Self {
+            folder,
+            temporary: None,
+            _turn: Some(turn),
+        };
+        plane.script("up", &["--tier", "node"]);
+        plane
+    }
+
+    /// Our CRDs, and no webhooks: what a server needs before it starts.
     pub fn with_crds(self) -> Self {
+        let ours = ["-l", "app.kubernetes.io/part-of=stationmaster"];
+        let webhooks = "validatingwebhookconfigurations,mutatingwebhookconfigurations";
+        self.kubectl(&[&["delete", webhooks, "--ignore-not-found"], &ours[..]].concat());
         self.apply(&stationmaster(&["crds"], ""));
-        self.kubectl(&["wait", "--for=condition=established", "--timeout=30s", "crd", "--all"]);
+        // A CRD so new that it has no conditions yet fails the second wait.
+        for condition in ["jsonpath={.status.acceptedNames.kind}", "condition=established"] {
+            self.kubectl(&[&["wait", "--for", condition, "--timeout=30s", "crd"], &ours[..]].concat());
+        }
         self
     }
 
+    /// A namespace of the test's own, which the next `make cluster-down` takes away.
+    pub fn namespace(&self) -> String {
+        let manifest = "{apiVersion: v1, kind: Namespace, metadata: {generateName: test-}}";
+        let arguments = ["create", "-o", "jsonpath={.metadata.name}", "-f", "-"];
+        accepted(&arguments, &self.try_kubectl(&arguments, manifest))
+    }
+
     pub fn kubeconfig(&self) -> PathBuf {
-        self.folder.path().join("kubeconfig")
+        self.folder.join("kubeconfig")
+    }
+
+    pub fn kubectl_path(&self) -> PathBuf {
+        self.folder.join("bin/kubectl")
     }
 
     pub fn folder(&self) -> &Path {
-        self.folder.path()
+        &self.folder
     }
 
     /// Output of a kubectl call that has to succeed.
@@ -41,15 +85,23 @@ impl ControlPlane {
 
     /// A kubectl call with its standard input, whatever comes of it.
     pub fn try_kubectl(&self, arguments: &[&str], input: &str) -> Output {
-        let kubectl = self.folder.path().join("bin/kubectl");
-        let mut command = Command::new(kubectl);
+        let mut command = Command::new(self.kubectl_path());
         command.args(arguments).env("KUBECONFIG", self.kubeconfig());
         output(&mut command, input)
     }
 
     /// Applies manifests on the server's side; they have to be accepted. What kubectl printed, warnings included.
     pub fn apply(&self, manifests: &str) -> String {
-        let arguments = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
+        self.applied(&[], manifests)
+    }
+
+    /// The same for manifests that name no namespace.
+    pub fn apply_in(&self, namespace: &str, manifests: &str) -> String {
+        self.applied(&["-n", namespace], manifests)
+    }
+
+    fn applied(&self, scope: &[&str], manifests: &str) -> String {
+        let arguments = [scope, &["apply", "--server-side", "--force-conflicts", "-f", "-"]].concat();
         let output = self.try_kubectl(&arguments, manifests);
         let warnings = String::from_utf8_lossy(&output.stderr).into_owned();
         accepted(&arguments, &output) + &warnings
@@ -62,8 +114,8 @@ impl ControlPlane {
     }
 
     fn script(&self, name: &str, arguments: &[&str]) {
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster").join(name);
-        let folder = self.folder.path().to_str().unwrap();
+        let script = checkout().join("tests/cluster").join(name);
+        let folder = self.folder.to_str().unwrap();
         let output = output(Command::new(script).args(arguments).args(["--dir", folder]), "");
         accepted(&[name], &output);
     }
@@ -75,8 +127,14 @@ impl Drop for ControlPlane {
             let events = self.try_kubectl(&["get", "events,jobs,pods", "--all-namespaces"], "");
             eprintln!("{}", String::from_utf8_lossy(&events.stdout));
         }
-        self.script("down", &[]);
+        if self.temporary.is_some() {
+            self.script("down", &[]);
+        }
     }
+}
+
+fn checkout() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Output of our own command line, which has to succeed.
@@ -98,7 +156,10 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
 }
 
 fn output(command: &mut Command, input: &str) -> Output {
-    let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let piped = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = piped.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let mut stdin = child.stdin.take().unwrap();
     let text = input.to_owned();

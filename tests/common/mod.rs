@@ -6,5 +6,13 @@
 pub mod api_server;
 pub mod cluster;
 pub mod fake;
+pub mod forward;
+pub mod http;
 pub mod serve;
 pub mod server;
+
+/// A command of the checkout that has to succeed; its output goes where the test's goes.
+pub fn run(command: &str, arguments: &[&str]) {
+    let status = std::process::Command::new(command).args(arguments).status().unwrap();
+    assert!(status.success(), "{command} {arguments:?}: {status}");
+}

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use super::cluster::{ControlPlane, eventually, stationmaster};
+use super::http;
 
 /// Ports and certificate of one server; they stay when the process is killed and started anew.
 pub struct Server {
@@ -32,7 +33,10 @@ impl Server {
     pub fn prepare(plane: &ControlPlane, arguments: &[&str]) -> Self {
         let [webhook, web, health] = free_ports();
         let certificates = plane.folder().join(format!("certificates-{webhook}"));
-        stationmaster(&["certs", "--out", certificates.to_str().unwrap(), "--host", "127.0.0.1"], "");
+        stationmaster(
+            &["certs", "--out", certificates.to_str().unwrap(), "--host", "127.0.0.1"],
+            "",
+        );
         Self {
             webhook,
             web,
@@ -54,9 +58,12 @@ impl Server {
             .args(["--web-server-bind-address", &format!("127.0.0.1:{}", self.web)])
             .args(["--health-probe-bind-address", &format!("127.0.0.1:{}", self.health)])
             .args(["--metrics-bind-address", &format!("127.0.0.1:{}", self.health)])
-            .arg("--tls-cert-file-path").arg(self.certificates.join("tls.crt"))
-            .arg("--tls-key-file-path").arg(self.certificates.join("tls.key"))
-            .arg("--kubeconfig").arg(&self.kubeconfig)
+            .arg("--tls-cert-file-path")
+            .arg(self.certificates.join("tls.crt"))
+            .arg("--tls-key-file-path")
+            .arg(self.certificates.join("tls.key"))
+            .arg("--kubeconfig")
+            .arg(&self.kubeconfig)
             .args(&self.arguments)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -67,7 +74,7 @@ impl Server {
         eventually("a ready server", || {
             let status = self.child.as_mut().unwrap().try_wait().unwrap();
             assert!(status.is_none(), "the server has ended: {status:?}\n{}", self.log());
-            status_of(&format!("127.0.0.1:{}", self.health), "/readyz").filter(|status| *status == 200)
+            http::get(self.health, "/readyz").filter(|answer| answer.status == 200)
         });
     }
 
@@ -75,7 +82,16 @@ impl Server {
     pub fn register(&self, plane: &ControlPlane) {
         let url = format!("https://127.0.0.1:{}", self.webhook);
         let authority = self.authority();
-        plane.apply(&stationmaster(&["manifests", "--webhook-url", &url, "--ca-file", authority.to_str().unwrap()], ""));
+        plane.apply(&stationmaster(
+            &[
+                "manifests",
+                "--webhook-url",
+                &url,
+                "--ca-file",
+                authority.to_str().unwrap(),
+            ],
+            "",
+        ));
     }
 
     /// Ends the process at once, as a lost machine would.
@@ -115,14 +131,4 @@ impl Drop for Server {
 fn free_ports<const N: usize>() -> [u16; N] {
     let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     listeners.map(|listener| listener.local_addr().unwrap().port())
-}
-
-/// Status code of a plain GET, none when nobody answers.
-fn status_of(address: &str, path: &str) -> Option<u16> {
-    use std::io::{Read as _, Write as _};
-    let mut stream = std::net::TcpStream::connect(address).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").ok()?;
-    let mut head = [0; 12];
-    stream.read_exact(&mut head).ok()?;
-    std::str::from_utf8(&head[9..]).ok()?.parse().ok()
 }
