@@ -183,9 +183,16 @@ fn pod_specs_and_containers_keep_newer_fields() {
 }
 
 #[test]
-fn metadata_in_a_template_has_upstreams_five_keys() {
+fn metadata_in_a_template_has_upstreams_keys() {
     let crd = &trees()[1];
-    let keys = ["annotations", "finalizers", "labels", "name", "namespace"];
+    let keys = [
+        "annotations",
+        "finalizers",
+        "generateName",
+        "labels",
+        "name",
+        "namespace",
+    ];
     let nodes = nodes(crd);
     let found: Vec<_> = nodes.iter().filter(|(path, _)| path.ends_with(".metadata")).collect();
     assert_eq!(

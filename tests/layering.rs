@@ -5,8 +5,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What no decision may contain.
-const IMPURE: [&str; 10] =
-    [".await", "async ", "kube::Client", "Client::", "axum::", "tokio::", "std::fs", "std::env", "now()", "SystemTime"];
+const IMPURE: [&str; 10] = [
+    ".await",
+    "async ",
+    "kube::Client",
+    "Client::",
+    "axum::",
+    "tokio::",
+    "std::fs",
+    "std::env",
+    "now()",
+    "SystemTime",
+];
 
 /// Each room with the rooms of ours that it may use; none of them may wait or reach outside.
 const PURE: [(&str, &[&str]); 5] = [
@@ -29,7 +39,10 @@ fn decisions_neither_wait_nor_reach_outside() {
     for (room, allowed) in PURE {
         for (file, line) in lines(room) {
             for word in IMPURE {
-                assert!(!line.contains(word), "{file} decides, and has no business with `{word}`: {line}");
+                assert!(
+                    !line.contains(word),
+                    "{file} decides, and has no business with `{word}`: {line}"
+                );
             }
             for used in rooms(&line) {
                 assert!(allowed.contains(&used), "{file} may not use `{used}`: {line}");
@@ -54,7 +67,10 @@ fn every_call_to_the_api_server_leaves_by_one_door() {
     for (file, line) in lines("") {
         let door = file.contains("clients/cluster/");
         for word in ["Api<", "Api::<", "Request::new(K", ".request_text("] {
-            assert!(door || !line.contains(word), "{file} is not the door to the API server: {line}");
+            assert!(
+                door || !line.contains(word),
+                "{file} is not the door to the API server: {line}"
+            );
         }
     }
 }
@@ -81,12 +97,23 @@ fn sources(path: &Path, files: &mut Vec<PathBuf>) {
 fn production(file: &Path) -> Vec<(String, String)> {
     let text = fs::read_to_string(file).unwrap();
     let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
-    let lines = code.lines().map(|line| line.split("//").next().unwrap_or_default().trim());
-    lines.filter(|line| !line.is_empty()).map(|line| (file.display().to_string(), line.to_owned())).collect()
+    let lines = code
+        .lines()
+        .map(|line| line.split("//").next().unwrap_or_default().trim());
+    lines
+        .filter(|line| !line.is_empty())
+        .map(|line| (file.display().to_string(), line.to_owned()))
+        .collect()
 }
 
 /// The rooms that a line names: `crate::ROOM`.
 fn rooms(line: &str) -> Vec<&str> {
     let parts = line.split("crate::").skip(1);
-    parts.map(|part| part.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next().unwrap_or_default()).collect()
+    parts
+        .map(|part| {
+            part.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
+                .next()
+                .unwrap_or_default()
+        })
+        .collect()
 }

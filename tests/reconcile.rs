@@ -30,12 +30,23 @@ impl Process {
         let cluster = Cluster::from(fake.client());
         let stop = CancellationToken::new();
         let (templates, watch) = cluster.templates(stop.clone());
-        let options = Options { concurrency: 4, lease_namespace: lease_namespace.map(Into::into) };
-        let shared = Shared { cluster, templates, compiled: Arc::default(), metrics: Metrics::default(), options };
+        let options = Options {
+            concurrency: 4,
+            lease_namespace: lease_namespace.map(Into::into),
+        };
+        let shared = Shared {
+            cluster,
+            templates,
+            compiled: Arc::default(),
+            metrics: Metrics::default(),
+            options,
+        };
         let task = async move {
             tokio::join!(watch, reconcile::run(shared, stop));
         };
-        Self { task: tokio::spawn(task) }
+        Self {
+            task: tokio::spawn(task),
+        }
     }
 
     async fn kill(self) {
@@ -63,7 +74,9 @@ fn prepared() -> Fake {
 }
 
 fn started(fake: &Fake, job: &str) {
-    fake.edit("jobs", job, |job| job["status"] = json!({"active": 1, "startTime": "2026-01-01T00:00:01Z"}));
+    fake.edit("jobs", job, |job| {
+        job["status"] = json!({"active": 1, "startTime": "2026-01-01T00:00:01Z"})
+    });
 }
 
 fn finished(fake: &Fake, job: &str) {
@@ -104,10 +117,16 @@ async fn a_run_takes_three_writes() {
     assert_eq!(told(&fake, "Running").0, "Running");
     finished(&fake, "run");
     fake.expect(STATUS).await;
-    assert_eq!(told(&fake, "Succeeded"), ("Succeeded".into(), "JobSucceeded".into(), "the Job ended well".into()));
+    assert_eq!(
+        told(&fake, "Succeeded"),
+        ("Succeeded".into(), "JobSucceeded".into(), "the Job ended well".into())
+    );
     fake.expect_silence().await;
     let job = fake.get("jobs", "run").unwrap();
-    assert_eq!(job.pointer("/spec/template/spec/containers/0/command"), Some(&json!(["echo", "hello"])));
+    assert_eq!(
+        job.pointer("/spec/template/spec/containers/0/command"),
+        Some(&json!(["echo", "hello"]))
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -133,7 +152,9 @@ async fn a_job_that_ends_at_once_takes_two_writes() {
 #[tokio::test(start_paused = true)]
 async fn a_lost_answer_makes_no_second_job() {
     let fake = prepared();
-    fake.edit("jobtemplates", "t", |template| template["spec"]["jobTemplate"]["metadata"] = json!({"name": "fixed"}));
+    fake.edit("jobtemplates", "t", |template| {
+        template["spec"]["jobTemplate"]["metadata"] = json!({"name": "fixed"})
+    });
     fake.fail(CREATE, &[Fault::AnswerLost]);
     let _process = Process::start(&fake);
     fake.expect(CREATE).await;
@@ -161,7 +182,10 @@ async fn killed_after_any_call_there_is_one_job() {
         tokio::time::sleep(Duration::from_secs(60)).await;
         assert_eq!(fake.names("jobs"), ["run"], "after {calls} calls");
         if created.is_some() {
-            assert_eq!(fake.get("jobs", "run").map(|job| job["metadata"]["uid"].clone()), created);
+            assert_eq!(
+                fake.get("jobs", "run").map(|job| job["metadata"]["uid"].clone()),
+                created
+            );
             assert_eq!(told(&fake, "Succeeded").1, "JobSucceeded", "after {calls} calls");
         }
     }
@@ -175,7 +199,10 @@ async fn a_foreign_job_of_the_name_is_waited_for() {
     fake.expect("POST jobs = 409").await;
     fake.expect(STATUS).await;
     let message = "Job default/run exists and belongs to another owner";
-    assert_eq!(told(&fake, "Waiting"), ("Pending".into(), "JobNameTaken".into(), message.into()));
+    assert_eq!(
+        told(&fake, "Waiting"),
+        ("Pending".into(), "JobNameTaken".into(), message.into())
+    );
     fake.expect_silence().await;
     fake.remove("jobs", "run");
     fake.expect(CREATE).await;
@@ -188,7 +215,10 @@ async fn a_missing_template_is_waited_for() {
     let _process = Process::start(&fake);
     fake.expect(STATUS).await;
     let message = "spec.jobTemplateName: there is no JobTemplate default/t";
-    assert_eq!(told(&fake, "Waiting"), ("Pending".into(), "FetchJobTemplateError".into(), message.into()));
+    assert_eq!(
+        told(&fake, "Waiting"),
+        ("Pending".into(), "FetchJobTemplateError".into(), message.into())
+    );
     fake.expect_silence().await;
     fake.put("jobtemplates", template("{{ .Payload }}"));
     fake.expect(CREATE).await;
@@ -203,9 +233,14 @@ async fn an_unrenderable_template_is_waited_for() {
     fake.expect(STATUS).await;
     let (phase, reason, message) = told(&fake, "Waiting");
     assert_eq!((phase.as_str(), reason.as_str()), ("Pending", "RenderError"));
-    assert!(message.starts_with("spec.jobTemplate.spec.template.spec.containers[0].command[1]: "), "{message}");
+    assert!(
+        message.starts_with("spec.jobTemplate.spec.template.spec.containers[0].command[1]: "),
+        "{message}"
+    );
     fake.expect_silence().await;
-    fake.edit("jobtemplates", "t", |stored| stored["spec"] = template("fixed")["spec"].clone());
+    fake.edit("jobtemplates", "t", |stored| {
+        stored["spec"] = template("fixed")["spec"].clone()
+    });
     fake.expect(CREATE).await;
 }
 
@@ -219,7 +254,9 @@ async fn a_rejected_job_is_tried_again_when_the_template_changes() {
     let rejected = ("Pending".into(), "JobRejected".into(), "refused by the test".into());
     assert_eq!(told(&fake, "Waiting"), rejected);
     fake.expect_silence().await;
-    fake.edit("jobtemplates", "t", |template| template["spec"]["jobTemplate"]["metadata"] = json!({}));
+    fake.edit("jobtemplates", "t", |template| {
+        template["spec"]["jobTemplate"]["metadata"] = json!({})
+    });
     fake.expect(CREATE).await;
 }
 
@@ -232,7 +269,8 @@ async fn a_forbidden_job_is_tried_less_and_less_often_and_told_once() {
     fake.expect(STATUS).await;
     assert_eq!(reason(&fake), "JobCreateError");
     for pause in [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] {
-        fake.expect_after(Duration::from_millis(pause * 1000 - 100), "POST jobs = 403").await;
+        fake.expect_after(Duration::from_millis(pause * 1000 - 100), "POST jobs = 403")
+            .await;
     }
     fake.expect_after(Duration::from_secs(299), CREATE).await;
     let events = fake.names("events");
@@ -259,7 +297,11 @@ async fn a_job_deleted_while_it_runs_ends_the_execution() {
     fake.expect(STATUS).await;
     fake.remove("jobs", "run");
     fake.expect(STATUS).await;
-    let deleted = ("Failed".into(), "JobDeleted".into(), "the Job was deleted before it had ended".into());
+    let deleted = (
+        "Failed".into(),
+        "JobDeleted".into(),
+        "the Job was deleted before it had ended".into(),
+    );
     assert_eq!(told(&fake, "Succeeded"), deleted);
     fake.expect_silence().await;
 }
@@ -290,7 +332,9 @@ async fn an_execution_goes_after_its_finished_job() {
 #[tokio::test(start_paused = true)]
 async fn an_execution_that_is_being_deleted_is_left_alone() {
     let fake = prepared();
-    fake.edit("jobexecutions", "run", |run| run["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z"));
+    fake.edit("jobexecutions", "run", |run| {
+        run["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z")
+    });
     let _process = Process::start(&fake);
     fake.expect_silence().await;
 }
@@ -353,7 +397,10 @@ async fn an_outdated_store_makes_no_second_job() {
 #[tokio::test(start_paused = true)]
 async fn watches_survive_restarts_lost_history_and_odd_objects() {
     let fake = prepared();
-    fake.put("jobexecutions", json!({"metadata": {"name": "odd"}, "spec": {"jobTemplateName": 7}, "status": {"conditions": "no"}}));
+    fake.put(
+        "jobexecutions",
+        json!({"metadata": {"name": "odd"}, "spec": {"jobTemplateName": 7}, "status": {"conditions": "no"}}),
+    );
     fake.put("jobtemplates", json!({"metadata": {"name": "odd"}}));
     let _process = Process::start(&fake);
     fake.expect("PUT jobexecutions odd status").await;
@@ -380,5 +427,8 @@ async fn one_of_two_replicas_writes_and_the_other_follows() {
     first.kill().await;
     started(&fake, "run");
     fake.expect_after(Duration::from_secs(10), STATUS).await;
-    assert_eq!(fake.get("leases", "stationmaster").unwrap()["spec"]["leaseTransitions"], 1);
+    assert_eq!(
+        fake.get("leases", "stationmaster").unwrap()["spec"]["leaseTransitions"],
+        1
+    );
 }

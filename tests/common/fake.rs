@@ -72,7 +72,15 @@ impl Fake {
         let (version, _) = watch::channel(0);
         let (cuts, _) = watch::channel(0);
         let store = Mutex::default();
-        Self { shared: Arc::new(Shared { store, version, cuts, writes, written: tokio::sync::Mutex::new(written) }) }
+        Self {
+            shared: Arc::new(Shared {
+                store,
+                version,
+                cuts,
+                writes,
+                written: tokio::sync::Mutex::new(written),
+            }),
+        }
     }
 
     pub fn client(&self) -> Client {
@@ -106,7 +114,12 @@ impl Fake {
     /// Names of all objects of a kind.
     pub fn names(&self, plural: &str) -> Vec<String> {
         let store = self.store();
-        store.objects.keys().filter(|(kind, ..)| kind == plural).map(|(.., name)| name.clone()).collect()
+        store
+            .objects
+            .keys()
+            .filter(|(kind, ..)| kind == plural)
+            .map(|(.., name)| name.clone())
+            .collect()
     }
 
     /// Changes an object as another controller would.
@@ -124,7 +137,9 @@ impl Fake {
 
     /// The next calls that begin like this (`POST jobs`) go wrong, one fault for each.
     pub fn fail(&self, call: &str, faults: &[Fault]) {
-        self.store().faults.extend(faults.iter().map(|fault| (call.to_owned(), *fault)));
+        self.store()
+            .faults
+            .extend(faults.iter().map(|fault| (call.to_owned(), *fault)));
     }
 
     /// Ends all watches, as a restart of the server does, with the history forgotten or kept.
@@ -162,7 +177,11 @@ impl Fake {
     pub async fn expect_after(&self, pause: Duration, write: &str) {
         let began = tokio::time::Instant::now();
         self.expect(write).await;
-        assert!(began.elapsed() >= pause, "{write} came after {:?} already", began.elapsed());
+        assert!(
+            began.elapsed() >= pause,
+            "{write} came after {:?} already",
+            began.elapsed()
+        );
     }
 
     /// Nothing more is written, however long one waits.
@@ -185,7 +204,9 @@ impl Fake {
 
     async fn respond(&self, call: Call, body: Bytes) -> Response {
         let line = call.line();
-        let Some(fault) = self.admit(&line) else { return std::future::pending().await };
+        let Some(fault) = self.admit(&line) else {
+            return std::future::pending().await;
+        };
         if let Some(Fault::Status(code)) = fault {
             if call.method != Method::GET {
                 let _ = self.shared.writes.send(format!("{line} = {code}"));
@@ -196,7 +217,11 @@ impl Fake {
         // Events are never awaited, and leases are renewed all the time: neither belongs to a scenario.
         if call.method != Method::GET && call.plural != "events" && call.plural != "leases" {
             let code = response.status();
-            let suffix = if code.is_success() { String::new() } else { format!(" = {}", code.as_u16()) };
+            let suffix = if code.is_success() {
+                String::new()
+            } else {
+                format!(" = {}", code.as_u16())
+            };
             let _ = self.shared.writes.send(line + &suffix);
         }
         match fault {
@@ -213,7 +238,11 @@ impl Fake {
             return None;
         }
         let place = store.faults.iter().position(|(start, _)| line.starts_with(start));
-        Some(place.and_then(|place| store.faults.remove(place)).map(|(_, fault)| fault))
+        Some(
+            place
+                .and_then(|place| store.faults.remove(place))
+                .map(|(_, fault)| fault),
+        )
     }
 
     fn act(&self, call: &Call, body: &Bytes) -> Response {
@@ -235,15 +264,27 @@ impl Fake {
         let store = self.store();
         let objects = store.objects.iter().filter(|((plural, ..), _)| *plural == call.plural);
         let items: Vec<_> = objects.map(|(_, object)| object).collect();
-        json_response(StatusCode::OK, &json!({
-            "kind": "List", "apiVersion": "v1", "items": items, "metadata": {"resourceVersion": store.version.to_string()},
-        }))
+        json_response(
+            StatusCode::OK,
+            &json!({
+                "kind": "List", "apiVersion": "v1", "items": items, "metadata": {"resourceVersion": store.version.to_string()},
+            }),
+        )
     }
 
     fn watch(&self, call: &Call) -> Response {
-        let from = call.query.split('&').find_map(|pair| pair.strip_prefix("resourceVersion="));
+        let from = call
+            .query
+            .split('&')
+            .find_map(|pair| pair.strip_prefix("resourceVersion="));
         let from: u64 = from.and_then(|text| text.parse().ok()).unwrap();
-        let state = (self.clone(), call.plural.clone(), from, self.shared.version.subscribe(), self.shared.cuts.subscribe());
+        let state = (
+            self.clone(),
+            call.plural.clone(),
+            from,
+            self.shared.version.subscribe(),
+            self.shared.cuts.subscribe(),
+        );
         let events = stream::unfold(state, |(fake, plural, mut from, mut version, mut cuts)| async move {
             loop {
                 if from < fake.store().compacted {
@@ -253,7 +294,10 @@ impl Fake {
                 let found = fake.store().next(&plural, from);
                 if let Some((at, _, type_, object)) = found {
                     from = at;
-                    return Some((line(&json!({"type": type_, "object": object})), (fake, plural, from, version, cuts)));
+                    return Some((
+                        line(&json!({"type": type_, "object": object})),
+                        (fake, plural, from, version, cuts),
+                    ));
                 }
                 tokio::select! {
                     _ = version.changed() => {}
@@ -267,7 +311,11 @@ impl Fake {
     fn create(&self, call: &Call, body: &Bytes) -> Response {
         let mut object: Value = serde_json::from_slice(body).unwrap();
         let name = object["metadata"]["name"].as_str().unwrap().to_owned();
-        if self.store().objects.contains_key(&key(&call.plural, &call.namespace, &name)) {
+        if self
+            .store()
+            .objects
+            .contains_key(&key(&call.plural, &call.namespace, &name))
+        {
             return status(409, "AlreadyExists", "already exists");
         }
         object["metadata"]["namespace"] = json!(call.namespace);
@@ -277,7 +325,9 @@ impl Fake {
     fn replace(&self, call: &Call, body: &Bytes) -> Response {
         let sent: Value = serde_json::from_slice(body).unwrap();
         let mut store = self.store();
-        let Some(stored) = store.objects.get(&call.key()).cloned() else { return status(404, "NotFound", "not found") };
+        let Some(stored) = store.objects.get(&call.key()).cloned() else {
+            return status(404, "NotFound", "not found");
+        };
         if sent["metadata"]["resourceVersion"] != stored["metadata"]["resourceVersion"]
             || (!sent["metadata"]["uid"].is_null() && sent["metadata"]["uid"] != stored["metadata"]["uid"])
         {
@@ -295,7 +345,9 @@ impl Fake {
     fn delete(&self, call: &Call, body: &Bytes) -> Response {
         let options: Value = serde_json::from_slice(body).unwrap_or_default();
         let mut store = self.store();
-        let Some(stored) = store.objects.get(&call.key()) else { return status(404, "NotFound", "not found") };
+        let Some(stored) = store.objects.get(&call.key()) else {
+            return status(404, "NotFound", "not found");
+        };
         for field in ["uid", "resourceVersion"] {
             let wanted = &options["preconditions"][field];
             if !wanted.is_null() && *wanted != stored["metadata"][field] {
@@ -318,9 +370,14 @@ impl Store {
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         let text = |field: &str| object["metadata"][field].as_str().unwrap().to_owned();
         let key = key(plural, &text("namespace"), &text("name"));
-        let type_ = if self.objects.contains_key(&key) { "MODIFIED" } else { "ADDED" };
+        let type_ = if self.objects.contains_key(&key) {
+            "MODIFIED"
+        } else {
+            "ADDED"
+        };
         self.objects.insert(key, object.clone());
-        self.changes.push((self.version, plural.to_owned(), type_, object.clone()));
+        self.changes
+            .push((self.version, plural.to_owned(), type_, object.clone()));
         changed.send_replace(self.version);
         object
     }
@@ -341,15 +398,29 @@ impl Call {
         let skip = if parts.next() == Some("api") { 1 } else { 2 };
         let mut parts = parts.skip(skip).map(ToOwned::to_owned).peekable();
         let namespaced = parts.next_if(|part| part == "namespaces").is_some();
-        let namespace = if namespaced { parts.next().unwrap() } else { String::new() };
+        let namespace = if namespaced {
+            parts.next().unwrap()
+        } else {
+            String::new()
+        };
         let mut next = || parts.next().unwrap_or_default();
         let (plural, name, subresource) = (next(), next(), next());
-        Self { plural, namespace, name, subresource, query: uri.query().unwrap_or_default().to_owned(), method }
+        Self {
+            plural,
+            namespace,
+            name,
+            subresource,
+            query: uri.query().unwrap_or_default().to_owned(),
+            method,
+        }
     }
 
     /// `PUT jobexecutions run status`
     fn line(&self) -> String {
-        [self.method.as_str(), &self.plural, &self.name, &self.subresource].join(" ").trim().to_owned()
+        [self.method.as_str(), &self.plural, &self.name, &self.subresource]
+            .join(" ")
+            .trim()
+            .to_owned()
     }
 
     fn key(&self) -> (String, String, String) {

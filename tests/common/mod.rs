@@ -1,7 +1,19 @@
 //! What tests share. Each test binary uses a part of it.
-#![allow(dead_code, unreachable_pub, reason = "every test binary compiles this module and uses its own part")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a fixture that fails is a test that fails")]
-#![allow(clippy::missing_panics_doc, missing_docs, reason = "a fixture that fails is a test that fails")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "every test binary compiles this module and uses its own part"
+)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a fixture that fails is a test that fails"
+)]
+#![allow(
+    clippy::missing_panics_doc,
+    missing_docs,
+    reason = "a fixture that fails is a test that fails"
+)]
 
 pub mod api_server;
 pub mod cluster;

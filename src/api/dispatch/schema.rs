@@ -240,13 +240,15 @@ fn defaults(name: &str) -> Vec<(&'static str, Value)> {
     }
 }
 
-/// Metadata inside a template: the five keys that upstream keeps.
+/// Metadata inside a template: the five keys that upstream keeps, and `generateName`, which its own sample has: kubectl
+/// refuses a field that the schema does not know. A Job is named by its template or its execution all the same.
 fn metadata() -> Value {
     let text = json!({"type": "string"});
     let texts = json!({"type": "object", "additionalProperties": text});
     json!({"type": "object", "properties": {
         "annotations": texts,
         "finalizers": {"type": "array", "items": text},
+        "generateName": text,
         "labels": texts,
         "name": text,
         "namespace": text,
