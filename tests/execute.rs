@@ -15,9 +15,8 @@ use http_body_util::BodyExt;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use stationmaster::cli::Cli;
-use stationmaster::serve::execute::{Counters, Token};
+use stationmaster::serve::execute::Token;
 use stationmaster::serve::health::Readiness;
-use stationmaster::serve::metrics::Metrics;
 use stationmaster::serve::{self, State};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -122,18 +121,11 @@ fn state(api: &ApiServer, flags: &[&str], token: Option<Token>) -> (State, impl 
     let args = Cli::parse_from([&["stationmaster"], flags].concat()).serve;
     let cluster = api.cluster();
     let (templates, run) = cluster.templates(CancellationToken::new());
-    let mut registry = Registry::default();
-    let (metrics, counters) = (Metrics::register(&mut registry), Counters::register(&mut registry));
     let state = State {
         cluster: Some(cluster),
         templates: Some(templates),
-        registry,
-        metrics,
-        readiness: Readiness::default(),
-        execute: args.execute,
         token,
-        counters,
-        compiled: Arc::default(),
+        ..State::new(Registry::default(), Readiness::default(), args.execute)
     };
     (state, run)
 }
