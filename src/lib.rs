@@ -26,7 +26,7 @@ pub mod telemetry;
 pub mod template;
 pub mod trust;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, RenderCommand};
 
 /// Runs one command line to its end.
 ///
@@ -39,5 +39,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         Some(Command::Crds(args)) => commands::crds::run(args),
         Some(Command::Manifests(args)) => commands::manifests::run(args),
         Some(Command::Certs(args)) => commands::certs::run(args),
+        Some(Command::Render(RenderCommand::Job(args))) => commands::render::job(args),
+        Some(Command::Review(args)) => commands::review::run(args),
     }
 }

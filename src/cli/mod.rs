@@ -2,6 +2,7 @@
 
 pub mod address;
 mod flag;
+pub mod inspect;
 pub mod serve;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 pub use address::ListenAddress;
+pub use inspect::{OutputFormat, RenderCommand, RenderJobArgs, ReviewArgs};
 pub use serve::{Component, LogFormat, ServeArgs};
 
 const EXAMPLES: &str = "\
@@ -49,6 +51,11 @@ pub enum Command {
     Manifests(ManifestsArgs),
     /// Make a development CA and a serving certificate: ca.crt, tls.crt, tls.key.
     Certs(CertsArgs),
+    /// Print what a template becomes, without a cluster.
+    #[command(subcommand)]
+    Render(RenderCommand),
+    /// Print what the webhooks would answer, without a cluster; fails when something is refused.
+    Review(ReviewArgs),
 }
 
 /// Flags of `crds`.

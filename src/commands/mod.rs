@@ -2,4 +2,7 @@
 
 pub mod certs;
 pub mod crds;
+mod manifest;
 pub mod manifests;
+pub mod render;
+pub mod review;

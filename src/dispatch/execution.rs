@@ -14,6 +14,10 @@ const PREFIX_BYTES: usize = EXECUTION_NAME_BYTES - 1 - RANDOM_CHARACTERS;
 /// Kubernetes' own choice for drawn names: no vowels, so no words, and nothing that is easily misread.
 const ALPHABET: &[u8; 27] = b"bcdfghjklmnpqrstvwxz2456789";
 
+/// Stands for the UID that the API server draws when it stores an execution. What a template makes of `.UID`, and of
+/// the random functions that it seeds, is known only then.
+pub const UNKNOWN_UID: &str = "00000000-0000-0000-0000-000000000000";
+
 /// The name of an execution: the template's, cut to fit, and random characters.
 #[must_use]
 pub fn name(template: &str, mut random: u64) -> String {

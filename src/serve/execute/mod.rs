@@ -29,9 +29,6 @@ pub use token::{Error as TokenError, Token};
 const ROUTE: &str = "/execute";
 /// How long a caller may take to send a payload.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// A Job's UID is drawn by the API server with the execution, so the trial rendering has this one. What a template
-/// makes of `.UID`, and of the functions that it seeds, is known only to the reconciler.
-const TRIAL_UID: &str = "00000000-0000-0000-0000-000000000000";
 
 /// Every method and path below `/execute`; all are counted, as upstream does.
 pub(super) async fn execute(State(state): State<AppState>, request: Request) -> Response {
@@ -133,7 +130,7 @@ fn try_to_render(cache: &Cache, template: &Arc<JobTemplate>, payload: &str) -> R
         namespace: template.metadata.namespace.as_deref().unwrap_or_default(),
         payload,
         template: name,
-        uid: TRIAL_UID,
+        uid: execution::UNKNOWN_UID,
         date: Timestamp::now(),
     };
     compiled.render(&input).map(drop)
