@@ -17,7 +17,7 @@ run: ## a local cluster, the server and the samples; prints "ready" and what to 
 
 test: ## every test, those on the real API server and the real node included
 	tests/cluster/up --binaries
-	$(CARGO) test --locked --all-targets
+	$(CARGO) test --locked --tests
 	$(CARGO) test --locked --doc
 
 e2e: ## only the tests that need a cluster

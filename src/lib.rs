@@ -2,16 +2,60 @@
 //! it that create what the admitted objects ask for.
 //!
 //! ```text
-//!             main -> lib
+//!             main -> lib (process, commands)
 //!                     |
 //!          +----------+-----------+
 //!        serve                reconcile         halves: await, axum, kube-runtime, clock
-//!          |      clients         |             doors to the outside: cluster, certificate files
+//!          |      clients         |             doors to the outside: the API server
 //!          +----------+-----------+
 //!          dispatch      trust                  domains: pure, synchronous, total
 //!                     |
 //!         api   (template, condition)           nouns: CRDs, wire types, names; pure tools
 //! ```
+//!
+//! If it awaits, it lives in a half or is a door. If it is stored or sent, its type lives in [`api`]. Everything else
+//! is a decision and lives in its domain. Arrows only point down; `tests/layering.rs` holds the rooms to it.
+//!
+//! # Where to begin
+//! [`run`] takes a parsed command line. `process` joins the halves of `serve`: [`serve::router`] has every route in
+//! one list, [`reconcile`] one line for each controller, and both are handed the same watches.
+//!
+//! # The rooms
+//! - [`api`]: kinds, reviews, registrations, and in [`api::names`] every label, annotation, condition and reason.
+//! - [`template`]: Go's `text/template` with Sprig; [`condition`]: setting a condition.
+//! - [`dispatch`]: what is decided about JobTemplates, JobExecutions and their Jobs; [`trust`]: certificates.
+//! - [`clients`]: the one way to the API server: each watch opened once, each call with its time limit.
+//! - [`serve`]: listeners, TLS, admission, conversion, the execute endpoint, health, metrics.
+//! - [`reconcile`]: the controllers, the lease by which one replica writes, the queue of events.
+//! - [`commands`]: `crds`, `manifests`, `certs`, `render`, `review`; [`cli`]: their flags as plain data.
+//!
+//! # The life of a request
+//! The API server posts an AdmissionReview to `/validate`. The connection has been through TLS, a cap and its time
+//! limits before the router sees it. The body is read up to a limit, decoded with the objects left raw, and handed to
+//! [`dispatch::validate`], which borrows the few fields that its rules read and answers with causes and warnings.
+//! The answer is written with the review's uid, counted, and logged in one line. Nobody was asked anything.
+//!
+//! # The life of an object
+//! `PUT /execute/NAMESPACE/TEMPLATE` finds the template in memory and renders it on trial, draws a name and a nonce,
+//! and creates a JobExecution: 201 is said once the API server has it. The watch brings it to the controller, which
+//! looks for a Job that its UID controls, in memory and then at the API server, and creates one under a name derived
+//! from the execution only when there is none. What becomes of the Job is written into the status twice: when it has
+//! started and when it has ended. A process that is killed between any two of these steps repeats the step and meets
+//! what it had done.
+//!
+//! # What is not here
+//! - Domains, tools and nouns never await, and read no clock, file or environment.
+//! - The halves do not know each other. Nothing but `clients` talks to the API server.
+//! - No admission or conversion path calls the API server.
+//! - No Job, template or pod passes through a type of ours on its way: fields newer than this release stay.
+//! - No payload and no Secret in a log, an event or a condition; no payload in a store.
+//! - Nothing edits `crds/`; `make crds` writes it.
+//!
+//! # Across all rooms
+//! *Errors* say what is wrong with which object and what to do; a refusal is an answer, not a failure. *Shutdown*: the
+//! first signal closes readiness and the controllers, then what is in flight ends. *Tests* stand in the weakest tier
+//! that can catch the bug: beside the code, as files in `tests/data`, against an API server in process, against a real
+//! one, on a real node.
 
 pub mod api;
 pub mod cli;
