@@ -1,4 +1,5 @@
 //! Exactly one Job for every execution, while the server is killed once a second.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod common;
 

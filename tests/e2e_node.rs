@@ -1,4 +1,5 @@
 //! Jobs that really run: on the node of `make cluster`, with the server beside the cluster and inside it.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! A dead server stops new templates and executions, and nothing else in the cluster.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod common;
 

@@ -1,6 +1,6 @@
 //! The webhook server on real sockets: TLS, both protocols, limits, certificates that change.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
 
 mod common;
 
