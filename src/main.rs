@@ -4,14 +4,13 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
-use stationmaster::cli::Cli;
+use stationmaster::cli;
 
 /// Where the kubelet looks for the reason of a container's end.
 const TERMINATION_LOG: &str = "/dev/termination-log";
 
 fn main() -> ExitCode {
-    match stationmaster::run(&Cli::parse()) {
+    match stationmaster::run(&cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("stationmaster: {error:#}");

@@ -7,7 +7,7 @@ pub mod serve;
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use address::ListenAddress;
 pub use inspect::{OutputFormat, RenderCommand, RenderJobArgs, ReviewArgs};
@@ -26,11 +26,11 @@ Examples:
   What a cluster has to know of it:
     stationmaster manifests --webhook-url https://192.0.2.7:8443 --ca-file certs/ca.crt | kubectl apply --server-side -f -
 
-Flags without a command are those of `serve`; `stationmaster serve --help` explains them.";
+Without a command it serves: flags are then those of `serve`, which `stationmaster serve --help` explains.";
 
 /// Kubernetes add-on: a TLS webhook server and the reconcilers beside it.
 #[derive(Debug, Parser)]
-#[command(version, about, args_conflicts_with_subcommands = true, after_help = EXAMPLES, max_term_width = 110)]
+#[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES, max_term_width = 110)]
 pub struct Cli {
     /// What to do; without a command: `serve`.
     #[command(subcommand)]
@@ -38,6 +38,17 @@ pub struct Cli {
     /// Flags without a command are those of `serve`.
     #[command(flatten)]
     pub serve: ServeArgs,
+}
+
+/// Reads the command line; ends the process after `--help`, and when it makes no sense.
+#[must_use]
+pub fn parse() -> Cli {
+    Cli::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit())
+}
+
+/// The flags of `serve` are taken without it too, but explained once.
+fn command() -> clap::Command {
+    Cli::command().mut_args(|flag| flag.hide(true))
 }
 
 /// The sub-commands.
@@ -104,8 +115,6 @@ pub struct CertsArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     fn serve(flags: &[&str]) -> ServeArgs {
@@ -114,7 +123,20 @@ mod tests {
 
     #[test]
     fn the_definition_is_consistent() {
-        Cli::command().debug_assert();
+        command().debug_assert();
+    }
+
+    #[test]
+    fn help_begins_with_the_commands_and_explains_each_flag_once() {
+        let short = command().render_long_help().to_string();
+        assert!(short.contains("manifests") && !short.contains("--components <"), "{short}");
+        assert!(short.lines().count() < 50, "{short}");
+        let mut all = command();
+        let long = all.find_subcommand_mut("serve").unwrap().render_long_help().to_string();
+        for heading in ["Webhooks:", "Execute endpoint:", "Controllers:", "Limits:", "Health, metrics, logs:"] {
+            assert!(long.contains(heading), "{heading}");
+        }
+        assert!(!long.contains("--zap"), "{long}");
     }
 
     #[test]

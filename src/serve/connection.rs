@@ -33,8 +33,8 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const PING: Duration = Duration::from_secs(30);
 /// HTTP/2 requests of one connection at a time.
 const STREAMS: u32 = 256;
-/// Largest head of a request.
-const HEAD_BYTES: usize = 32 << 10;
+/// Largest head of a request, and most that is read at once.
+const HEAD_BYTES: usize = 64 << 10;
 
 /// What all connections of a listener share.
 #[derive(Clone)]
@@ -172,4 +172,46 @@ fn panicked(metrics: &Metrics) -> Response<Body> {
     metrics.panics.inc();
     tracing::error!("a handler panicked; its request is answered with 500");
     (StatusCode::INTERNAL_SERVER_ERROR, "internal error").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::routing::get;
+    use prometheus_client::registry::Registry;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+
+    fn shared(router: Router) -> Arc<Shared> {
+        let second = Duration::from_secs(1);
+        Arc::new(Shared {
+            router,
+            tls: None,
+            patience: Patience {
+                head: Some(second),
+                idle: second,
+            },
+            metrics: Metrics::register(&mut Registry::default()),
+            readiness: Readiness::default(),
+            draining: CancellationToken::new(),
+            closing: CancellationToken::new(),
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_panic_costs_one_request_and_not_the_connection() {
+        let router = Router::new()
+            .route("/panic", get(async || -> &str { panic!("on purpose") }))
+            .route("/", get(async || "fine"));
+        let shared = shared(router);
+        let (mut client, server) = duplex(1024);
+        let requests = b"GET /panic HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nconnection: close\r\n\r\n";
+        client.write_all(requests).await.unwrap();
+        http1(server, &shared).await;
+        let mut answers = String::new();
+        client.read_to_string(&mut answers).await.unwrap();
+        assert!(answers.starts_with("HTTP/1.1 500 "), "{answers}");
+        assert!(answers.ends_with("\r\n\r\nfine"), "{answers}");
+        assert_eq!(shared.metrics.panics.get(), 1);
+    }
 }

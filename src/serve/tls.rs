@@ -13,6 +13,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
 
 use super::error::Error;
 use super::metrics::Metrics;
@@ -68,17 +69,13 @@ impl Certificate {
 
     /// Looks at the files for ever.
     pub async fn follow(&self, interval: Duration, metrics: &Metrics) {
-        metrics.certificate_expiry.set(self.current.load().not_after);
+        self.report(metrics);
         let mut refused = None;
         loop {
             tokio::time::sleep(interval).await;
             match self.reload(&mut refused).await {
                 Ok(false) => {}
-                Ok(true) => {
-                    let not_after = self.current.load().not_after;
-                    metrics.certificate_expiry.set(not_after);
-                    tracing::info!(file = %self.chain_file.display(), not_after, "new serving certificate");
-                }
+                Ok(true) => self.report(metrics),
                 Err(error) => {
                     metrics.certificate_reload_failures.inc();
                     let error = anyhow::Error::new(error);
@@ -91,6 +88,15 @@ impl Certificate {
         }
     }
 
+    fn report(&self, metrics: &Metrics) {
+        let not_after = self.current.load().not_after;
+        metrics.certificate_expiry.set(not_after);
+        tracing::info!(file = %self.chain_file.display(), not_after, "serving certificate");
+        if not_after < OffsetDateTime::now_utc().unix_timestamp() {
+            tracing::warn!(file = %self.chain_file.display(), "the serving certificate has expired: nobody will accept it");
+        }
+    }
+
     /// Takes new files once. `refused` remembers contents that do not work, so that each is reported once.
     async fn reload(&self, refused: &mut Option<[u8; 32]>) -> Result<bool, Error> {
         let files = match Files::read(&self.chain_file, &self.key_file).await {
@@ -100,7 +106,11 @@ impl Certificate {
             Err(_) => return Ok(false),
         };
         let digest = files.digest();
-        if digest == self.current.load().digest || *refused == Some(digest) {
+        if digest == self.current.load().digest {
+            *refused = None;
+            return Ok(false);
+        }
+        if *refused == Some(digest) {
             return Ok(false);
         }
         *refused = Some(digest);

@@ -1,12 +1,14 @@
 //! The life of a serving process: telemetry, the cluster, both halves under one token, the signal that ends them.
 
+mod advice;
+mod signals;
+
 use std::future::pending;
 use std::sync::Arc;
 
 use anyhow::Context;
 use rustls::crypto::ring;
 use tokio::runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Component, ServeArgs};
@@ -14,15 +16,16 @@ use crate::clients::cluster::{Cluster, Templates};
 use crate::reconcile;
 use crate::serve::execute::Token;
 use crate::serve::health::Readiness;
-use crate::serve::{Server, State, plan};
+use crate::serve::{Server, State};
 use crate::telemetry::Telemetry;
+use signals::Signals;
 
 /// Runs until a signal or the first failure of either half.
 pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     // Some clients look for a process-wide provider and panic without one. A second call changes nothing.
     let _ = ring::default_provider().install_default();
     let telemetry = Telemetry::start(&args.observe)?;
-    warn(args);
+    advice::warn(args);
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -138,60 +141,7 @@ async fn reconcile_with(controllers: Option<reconcile::Shared>, stop: Cancellati
     }
 }
 
-/// What the operator should know before the first request.
-fn warn(args: &ServeArgs) {
-    let ignored = args.ignored.named();
-    if !ignored.is_empty() {
-        tracing::warn!(flags = ignored.join(" "), "these flags mean nothing here");
-    }
-    let webhooks = [Component::Admission, Component::Conversion];
-    let wanted = webhooks.iter().any(|component| args.components.contains(component));
-    if wanted && args.webhook.tls_cert_file_path.is_none() {
-        tracing::warn!(
-            "admission and conversion are off: pass --tls-cert-file-path and --tls-key-file-path (`stationmaster certs` \
-             makes files to try with)"
-        );
-    }
-    let open = args.execute.execute_token_file.is_none() && !plan::web_server(args, in_cluster()).is_loopback();
-    if open && args.components.contains(&Component::Execute) {
-        tracing::warn!(
-            "anyone who reaches the execute endpoint may execute: pass --execute-token-file, or keep others out"
-        );
-    }
-}
-
 /// Every pod is told where the API server is.
 fn in_cluster() -> bool {
     std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
-}
-
-/// SIGTERM from the kubelet, SIGINT from a terminal.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> anyhow::Result<Self> {
-        let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
-    }
-
-    /// The first signal begins the shutdown, the second ends it.
-    async fn twice(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
-        self.next().await;
-        stop.cancel();
-        self.next().await;
-        anyhow::bail!("told to stop twice: what was in flight is lost")
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }

@@ -1,0 +1,27 @@
+//! What the operator should know before the first request.
+
+use super::in_cluster;
+use crate::cli::{Component, ServeArgs};
+use crate::serve::plan;
+
+/// Warns of what the flags leave off, open or unused.
+pub(super) fn warn(args: &ServeArgs) {
+    let ignored = args.ignored.named();
+    if !ignored.is_empty() {
+        tracing::warn!(flags = ignored.join(" "), "these flags mean nothing here");
+    }
+    let webhooks = [Component::Admission, Component::Conversion];
+    let wanted = webhooks.iter().any(|component| args.components.contains(component));
+    if wanted && args.webhook.tls_cert_file_path.is_none() {
+        tracing::warn!(
+            "admission and conversion are off: pass --tls-cert-file-path and --tls-key-file-path (`stationmaster certs` \
+             makes files to try with)"
+        );
+    }
+    let open = args.execute.execute_token_file.is_none() && !plan::web_server(args, in_cluster()).is_loopback();
+    if open && args.components.contains(&Component::Execute) {
+        tracing::warn!(
+            "anyone who reaches the execute endpoint may execute: pass --execute-token-file, or keep others out"
+        );
+    }
+}
