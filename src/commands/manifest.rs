@@ -36,9 +36,11 @@ fn documents(text: &str) -> anyhow::Result<Vec<Value>> {
 
 /// The objects of a `List`, as `kubectl get -o yaml` prints several.
 fn items(mut document: Value) -> Vec<Value> {
-    match document["items"].take() {
-        Value::Array(items) if document["kind"] == "List" => items,
-        _ => vec![document],
+    let list = document["kind"] == "List";
+    let items = document.get_mut("items").and_then(Value::as_array_mut);
+    match items.filter(|_| list) {
+        Some(items) => std::mem::take(items),
+        None => vec![document],
     }
 }
 
@@ -82,7 +84,8 @@ mod tests {
 
     #[test]
     fn an_object_with_items_is_no_list() {
-        assert_eq!(items(json!({"kind": "ConfigMap", "items": [1]})).len(), 1);
+        let object = json!({"kind": "ConfigMap", "items": [1]});
+        assert_eq!(items(object.clone()), [object]);
     }
 
     #[test]
