@@ -129,11 +129,20 @@ mod tests {
     #[test]
     fn help_begins_with_the_commands_and_explains_each_flag_once() {
         let short = command().render_long_help().to_string();
-        assert!(short.contains("manifests") && !short.contains("--components <"), "{short}");
+        assert!(
+            short.contains("manifests") && !short.contains("--components <"),
+            "{short}"
+        );
         assert!(short.lines().count() < 50, "{short}");
         let mut all = command();
         let long = all.find_subcommand_mut("serve").unwrap().render_long_help().to_string();
-        for heading in ["Webhooks:", "Execute endpoint:", "Controllers:", "Limits:", "Health, metrics, logs:"] {
+        for heading in [
+            "Webhooks:",
+            "Execute endpoint:",
+            "Controllers:",
+            "Limits:",
+            "Health, metrics, logs:",
+        ] {
             assert!(long.contains(heading), "{heading}");
         }
         assert!(!long.contains("--zap"), "{long}");

@@ -1,5 +1,6 @@
 //! From a kubeconfig, or the pod's service account, to a client whose calls end in time.
 
+use std::error::Error as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -22,8 +23,11 @@ pub enum ConnectError {
         source: Box<kube::config::KubeconfigError>,
     },
     /// Neither a kubeconfig nor a service account is here.
-    #[error("no cluster: no kubeconfig was found and this is not a pod")]
-    Infer(#[source] Box<kube::config::InferConfigError>),
+    #[error("no cluster: this is not a pod, and {reason}; name a kubeconfig with --kubeconfig or KUBECONFIG")]
+    Infer {
+        /// Why the kubeconfig cannot be used. A text, since kube's error already prints its sources.
+        reason: String,
+    },
     /// The configuration is there but no client can be made from it.
     #[error("cannot make a client from the cluster's configuration")]
     Client(#[source] Box<kube::Error>),
@@ -33,9 +37,9 @@ pub enum ConnectError {
 pub(super) async fn client(kubeconfig: Option<&Path>) -> Result<Client, ConnectError> {
     let mut config = match kubeconfig {
         Some(path) => from_file(path).await?,
-        None => Config::infer()
-            .await
-            .map_err(|error| ConnectError::Infer(Box::new(error)))?,
+        None => Config::infer().await.map_err(|error| ConnectError::Infer {
+            reason: error.source().map_or_else(String::new, ToString::to_string),
+        })?,
     };
     // A create that was retried underneath us could make two objects; every caller here decides itself.
     config.default_retry = false;
