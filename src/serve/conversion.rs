@@ -224,13 +224,13 @@ mod tests {
         )
     }
 
-    const TEMPLATE: &str = r#"{"apiVersion":"dispatcher.ivan.vc/v1alpha1","kind":"JobTemplate"}"#;
+    const TEMPLATE: &str = r#"{"apiVersion":"dispatcher.ivan.vc/v1alpha1","kind":"JobTemplate","metadata":{}}"#;
 
     #[test]
     fn objects_come_back_in_their_order() {
         let objects = format!(r#"{TEMPLATE}, null ,{{"kind":"x"}}, {TEMPLATE}"#);
         let answer = told(&review("dispatcher.ivan.vc/v1beta1", &objects));
-        let template = json!({"apiVersion": "dispatcher.ivan.vc/v1beta1", "kind": "JobTemplate"});
+        let template = json!({"apiVersion": "dispatcher.ivan.vc/v1beta1", "kind": "JobTemplate", "metadata": {}});
         let expected = json!({
             "apiVersion": "apiextensions.k8s.io/v1",
             "kind": "ConversionReview",

@@ -95,6 +95,10 @@ fn converted<'a>(object: &Object<'a>, to: Version) -> Result<Converted<'a>, Erro
         Some("JobTemplate") | None => Vec::new(),
         Some(kind) => return Err(Error::Kind(kind.to_owned())),
     };
+    if object.get("metadata").is_none() {
+        // The API server sends objects without, and takes none back without.
+        edits.push(object.first(object.text, r#""metadata":{}"#));
+    }
     edits.push(Edit::replace(object.text, api_version, to.json()));
     Ok(Converted::new(object.text, edits))
 }

@@ -23,14 +23,15 @@ fn down<'a>(object: &Object<'a>) -> Result<Vec<Edit<'a>>, Odd> {
     if !status.members().iter().any(own) {
         return Ok(Vec::new());
     }
-    let metadata = object.object("metadata")?.ok_or(Odd)?;
     let fields = Own::of(&status)?;
     let text = status.with(|member| !own(member));
-    let annotation = if derived(&status, metadata.get("generation"))? == fields {
-        kept::remove(object, &metadata)
-    } else {
-        let digest = digest::of(&metadata, Some(&status));
-        kept::put(object, &metadata, &kept::annotation(&fields, &digest))?
+    let annotation = match metadata(object)? {
+        None => None,
+        Some(metadata) if derived(&status, metadata.get("generation"))? == fields => kept::remove(object, &metadata),
+        Some(metadata) => {
+            let digest = digest::of(&metadata, Some(&status));
+            kept::put(object, &metadata, &kept::annotation(&fields, &digest))?
+        }
     };
     Ok([Some(Edit::replace(object.text, status.text, text)), annotation]
         .into_iter()
@@ -40,24 +41,35 @@ fn down<'a>(object: &Object<'a>) -> Result<Vec<Edit<'a>>, Odd> {
 
 /// To v1beta1: from the annotation as long as it belongs to this status, else from conditions and Job.
 fn up<'a>(object: &Object<'a>) -> Result<Vec<Edit<'a>>, Odd> {
-    let metadata = object.object("metadata")?.ok_or(Odd)?;
     let status = object.object("status")?;
     // What already says more than v1alpha1 can is not ours to overrule.
     if status.iter().flat_map(Object::members).any(own) {
         return Ok(Vec::new());
     }
-    let annotations = metadata.object("annotations")?;
-    let annotation = annotations.as_ref().and_then(kept::found);
-    let fields = annotation
-        .as_ref()
-        .and_then(|text| kept::fields(text, &digest::of(&metadata, status.as_ref())));
-    let fields = match (fields, &status) {
+    let metadata = metadata(object)?;
+    let annotation = match &metadata {
+        Some(metadata) => metadata.object("annotations")?.as_ref().and_then(kept::found),
+        None => None,
+    };
+    let kept = annotation.as_deref().zip(metadata.as_ref());
+    let kept = kept.and_then(|(text, metadata)| kept::fields(text, &digest::of(metadata, status.as_ref())));
+    let generation = metadata.as_ref().and_then(|metadata| metadata.get("generation"));
+    let fields = match (kept, &status) {
         (Some(fields), _) => fields,
-        (None, Some(status)) => derived(status, metadata.get("generation"))?,
+        (None, Some(status)) => derived(status, generation)?,
         (None, None) => Own::default(),
     };
     let put = put(object, status.as_ref(), &fields.members());
-    Ok([put, kept::remove(object, &metadata)].into_iter().flatten().collect())
+    let removed = metadata.and_then(|metadata| kept::remove(object, &metadata));
+    Ok([put, removed].into_iter().flatten().collect())
+}
+
+/// The metadata; none in the part of an object that server-side apply has converted to see what a manager owns.
+fn metadata<'a>(object: &Object<'a>) -> Result<Option<Object<'a>>, Odd> {
+    object
+        .get("metadata")
+        .map(|text| Object::parse(text).ok_or(Odd))
+        .transpose()
 }
 
 /// The edit that gives the status further members.

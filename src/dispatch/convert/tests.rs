@@ -145,7 +145,7 @@ fn without_fields_of_v1beta1_only_the_version_changes() {
 
 #[test]
 fn a_template_changes_its_version_only() {
-    let text = r#"{"apiVersion":"dispatcher.ivan.vc/v1alpha1","kind":"JobTemplate","spec":{"apiVersion":1},"status":{"phase":2}}"#;
+    let text = r#"{"apiVersion":"dispatcher.ivan.vc/v1alpha1","kind":"JobTemplate","metadata":{},"spec":{"apiVersion":1},"status":{"phase":2}}"#;
     let expected = text.replace("v1alpha1", "v1beta1");
     assert_eq!(to(Version::V1beta1, text), expected);
 }
@@ -194,6 +194,18 @@ fn odd_objects_change_their_version_only() {
         assert_eq!(down(&object), expected);
         assert_eq!(up(&expected), object);
     }
+}
+
+#[test]
+fn a_part_of_an_object_gets_the_metadata_that_the_api_server_asks_for() {
+    let part =
+        r#"{"apiVersion":"dispatcher.ivan.vc/v1beta1","kind":"JobExecution","status":{"phase":"Running","job":{}}}"#;
+    let expected =
+        r#"{"metadata":{},"apiVersion":"dispatcher.ivan.vc/v1alpha1","kind":"JobExecution","status":{"job":{}}}"#;
+    assert_eq!(to(Version::V1alpha1, part), expected);
+    let part = r#"{"apiVersion":"dispatcher.ivan.vc/v1alpha1","kind":"JobExecution","status":{"job":{"name":"x"}}}"#;
+    let expected = r#"{"metadata":{},"apiVersion":"dispatcher.ivan.vc/v1beta1","kind":"JobExecution","status":{"phase":"Pending","job":{"name":"x"}}}"#;
+    assert_eq!(to(Version::V1beta1, part), expected);
 }
 
 #[test]
