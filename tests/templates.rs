@@ -1,5 +1,7 @@
 //! Our templates against Go's: every golden pair that Go's own `text/template` and Sprig wrote must come out the same.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail like tests")]
+
 use std::fmt::Write as _;
 
 use serde::Deserialize;

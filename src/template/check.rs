@@ -116,49 +116,46 @@ impl<'t> Check<'t> {
 
     /// Checks a pipeline and tells what is known of its value.
     fn pipe(&mut self, pipe: &'t Pipe, scope: Scope) -> Dot {
+        let mut known = Dot::Unknown;
         for (stage, command) in pipe.commands.iter().enumerate() {
-            self.command(command, stage > 0, pipe.line, scope);
+            known = self.command(command, stage > 0, pipe.line, scope);
         }
-        match pipe.commands.as_slice() {
-            [Command { operands }] if operands.len() == 1 => match &operands[0] {
-                Operand::Dot => scope.dot,
-                Operand::Variable(name, fields) if name == "$" && fields.is_empty() => scope.dollar,
-                Operand::Pipe(pipe) => self.pipe(pipe, scope),
-                _ => Dot::Unknown,
-            },
-            _ => Dot::Unknown,
-        }
+        if pipe.commands.len() == 1 { known } else { Dot::Unknown }
     }
 
-    fn command(&mut self, command: &'t Command, piped: bool, line: usize, scope: Scope) {
+    fn command(&mut self, command: &'t Command, piped: bool, line: usize, scope: Scope) -> Dot {
+        let mut known = Dot::Unknown;
         for (index, operand) in command.operands.iter().enumerate() {
             let given = if index == 0 {
                 (command.operands.len() - 1, usize::from(piped))
             } else {
                 (0, 0)
             };
-            self.operand(operand, given, line, scope);
+            known = self.operand(operand, given, line, scope);
+        }
+        if command.operands.len() == 1 {
+            known
+        } else {
+            Dot::Unknown
         }
     }
 
-    /// Checks an operand; `given` is how many arguments follow it and are piped into it.
-    fn operand(&mut self, operand: &'t Operand, given: (usize, usize), line: usize, scope: Scope) {
+    /// Checks an operand and tells what is known of it; `given` is how many arguments follow and are piped in.
+    fn operand(&mut self, operand: &'t Operand, given: (usize, usize), line: usize, scope: Scope) -> Dot {
         match operand {
+            Operand::Dot => return scope.dot,
+            Operand::Variable(name, names) if name == "$" && names.is_empty() => return scope.dollar,
+            Operand::Pipe(pipe) => return self.pipe(pipe, scope),
             Operand::Function(function) => self.arity(function, given, line),
             Operand::Field(names) => self.fields(scope.dot, names, line),
             Operand::Variable(name, names) if name == "$" => self.fields(scope.dollar, names, line),
-            Operand::Pipe(pipe) => {
-                self.pipe(pipe, scope);
+            Operand::Chain(inner, names) => {
+                let dot = self.operand(inner, (0, 0), line, scope);
+                self.fields(dot, names, line);
             }
-            Operand::Chain(inner, names) => match inner.as_ref() {
-                Operand::Pipe(pipe) => {
-                    let dot = self.pipe(pipe, scope);
-                    self.fields(dot, names, line);
-                }
-                inner => self.operand(inner, (0, 0), line, scope),
-            },
             _ => {}
         }
+        Dot::Unknown
     }
 
     fn arity(&mut self, function: &Function, (given, piped): (usize, usize), line: usize) {

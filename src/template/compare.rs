@@ -3,8 +3,11 @@
 
 use std::cmp::Ordering;
 
+use std::rc::Rc;
+
+use super::context::Context;
 use super::fault::Failure;
-use super::value::Value;
+use super::value::{MAX_DEPTH, Value};
 
 /// Go's groups of kinds that compare with one another.
 #[derive(PartialEq)]
@@ -68,7 +71,7 @@ fn equal_others(a: &Value, b: &Value) -> Result<bool, Failure> {
     }
     match (a, b) {
         (Value::Time(a), Value::Time(b)) => Ok(a == b),
-        (Value::Version(a), Value::Version(b)) => Ok(std::rc::Rc::ptr_eq(a, b)),
+        (Value::Version(a), Value::Version(b)) => Ok(Rc::ptr_eq(a, b)),
         (Value::Data, Value::Data) => Ok(true),
         (a, b) if a.kind_name() != b.kind_name() => {
             Err(format!("non-comparable types {} and {}", a.type_name(), b.type_name()).into())
@@ -81,14 +84,13 @@ fn equal_others(a: &Value, b: &Value) -> Result<bool, Failure> {
 fn order(a: &Value, b: &Value) -> Result<Option<Ordering>, Failure> {
     let unordered = || Err(Failure::from("invalid type for comparison"));
     match (basic(a), basic(b)) {
-        (Basic::Other, _) | (_, Basic::Other) => unordered(),
+        (Basic::Other, _) | (_, Basic::Other) | (Basic::Bool(_), Basic::Bool(_)) => unordered(),
         (Basic::Int(a), Basic::Int(b)) => Ok(Some(a.cmp(&b))),
         (Basic::Uint(a), Basic::Uint(b)) => Ok(Some(a.cmp(&b))),
         (Basic::Int(a), Basic::Uint(b)) => Ok(Some(i128::from(a).cmp(&i128::from(b)))),
         (Basic::Uint(a), Basic::Int(b)) => Ok(Some(i128::from(a).cmp(&i128::from(b)))),
         (Basic::Float(a), Basic::Float(b)) => Ok(a.partial_cmp(&b)),
         (Basic::Str(a), Basic::Str(b)) => Ok(Some(a.cmp(b))),
-        (Basic::Bool(_), Basic::Bool(_)) => unordered(),
         _ => incompatible(a, b),
     }
 }
@@ -101,4 +103,52 @@ pub(super) fn less(a: &Value, b: &Value) -> Result<bool, Failure> {
 /// `a <= b`.
 pub(super) fn less_or_equal(a: &Value, b: &Value) -> Result<bool, Failure> {
     Ok(order(a, b)?.is_some_and(Ordering::is_le))
+}
+
+/// Go's `reflect.DeepEqual`: types must be the same too.
+pub(super) fn deep_equal(context: &mut Context<'_>, a: &Value, b: &Value, depth: usize) -> Result<bool, Failure> {
+    if depth > MAX_DEPTH {
+        return Err(Failure::Limit("a value is nested too deeply"));
+    }
+    context.step(1)?;
+    match (a, b) {
+        (Value::Str(a), Value::Str(b)) => {
+            context.step(a.len() / 256)?;
+            Ok(a == b)
+        }
+        (Value::List(a), Value::List(b)) => {
+            if a.of != b.of || a.nil != b.nil || a.items.len() != b.items.len() {
+                return Ok(false);
+            }
+            for (a, b) in a.items.iter().zip(b.items.iter()) {
+                if !deep_equal(context, a, b, depth + 1)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        (Value::Map(a), Value::Map(b)) => {
+            let (left, right) = (a.entries(), b.entries());
+            if a.of_strings != b.of_strings || left.len() != right.len() {
+                return Ok(false);
+            }
+            for ((key, a), (other, b)) in left.iter().zip(&right) {
+                if key != other || !deep_equal(context, a, b, depth + 1)? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+        _ => Ok(same(a, b)),
+    }
+}
+
+/// Whether two values without parts have the same type and value.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Missing | Value::Nil, Value::Missing | Value::Nil) | (Value::Data, Value::Data) => true,
+        (Value::Time(a), Value::Time(b)) => a == b,
+        (Value::Version(a), Value::Version(b)) => a == b,
+        _ => a.type_name() == b.type_name() && basic(a) == basic(b) && basic(a) != Basic::Other,
+    }
 }

@@ -12,8 +12,8 @@ use super::value::{Items, List, MAX_DEPTH, Map, Str, Value};
 pub(super) struct Context<'i> {
     pub(super) input: &'i Input<'i>,
     pub(super) random: Random,
-    /// Patterns that were used before.
-    pub(super) regexes: HashMap<String, regex::Regex>,
+    /// Patterns that were used before, with the weight of a search.
+    pub(super) regexes: HashMap<String, (regex::Regex, usize)>,
     limits: Limits,
     steps: u64,
     memory: usize,
@@ -107,7 +107,11 @@ impl<'i> Context<'i> {
         for item in items {
             let item: Str = item.into();
             self.reserve(item.len())?;
+            self.step(1)?;
             values.push(Value::Str(item));
+            if values.len().saturating_mul(size_of::<Value>()) > self.limits.output {
+                return Err(Failure::Limit("one result is too long"));
+            }
         }
         self.list(Items::Str, values)
     }

@@ -152,7 +152,7 @@ impl<'t> Evaluator<'t, '_> {
         if let Some(piped) = piped {
             values.push(assignable(piped, function.param(args.len()))?);
         }
-        self.context.step(1)?;
+        self.context.step(1 + values.iter().map(Value::weight).sum::<usize>())?;
         (function.call)(&mut self.context, &values).map_err(|failure| failure.of(function.name))
     }
 

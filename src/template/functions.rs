@@ -164,3 +164,52 @@ pub(super) fn int_at(args: &[Value], index: usize) -> i64 {
         0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What cannot have golden pairs, because Go draws anew each time.
+    const RANDOM: [&str; 8] = [
+        "randAlpha",
+        "randAlphaNum",
+        "randAscii",
+        "randBytes",
+        "randInt",
+        "randNumeric",
+        "shuffle",
+        "uuidv4",
+    ];
+
+    #[test]
+    fn has_golden_pairs_for_every_function() {
+        let golden = include_str!("../../tests/data/templates/golden.json");
+        let rows: Vec<serde_json::Value> = serde_json::from_str(golden).unwrap();
+        let templates: Vec<&str> = rows.iter().filter_map(|row| row["template"].as_str()).collect();
+        let words: std::collections::HashSet<&str> = templates
+            .iter()
+            .flat_map(|text| text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_'))
+            .collect();
+        let mut missing: Vec<&str> = TABLE
+            .keys()
+            .copied()
+            .filter(|name| !words.contains(name) && !RANDOM.contains(name))
+            .collect();
+        missing.sort_unstable();
+        assert_eq!(missing, [""; 0]);
+    }
+
+    #[test]
+    fn gives_every_name_once() {
+        let all: Vec<&str> = sprig::GROUPS
+            .iter()
+            .flat_map(|group| group.iter())
+            .map(|function| function.name)
+            .collect();
+        let distinct: std::collections::HashSet<&&str> = all.iter().collect();
+        assert_eq!(distinct.len(), all.len());
+        assert!(all.iter().all(|name| !LEFT_OUT.contains(name)));
+        // All of Sprig 3.3 but what is left out on purpose.
+        assert_eq!(all.len() + LEFT_OUT.len(), 211);
+    }
+}

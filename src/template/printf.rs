@@ -6,7 +6,7 @@ use super::fault::Failure;
 use super::number;
 use super::print;
 use super::quote::quote_with;
-use super::value::{List, Signed, Unsigned, Value, text};
+use super::value::{List, Signed, Unsigned, Value, char_length, text};
 
 /// Go takes no larger width or precision from an argument, and few larger ones from the format.
 const TOO_LARGE: usize = 1_000_000;
@@ -81,7 +81,7 @@ impl Printer<'_> {
         let mut indexed = self.index(&mut good);
         if self.peek() == Some(b'*') {
             self.at += 1;
-            match self.from_argument() {
+            match self.argument_number() {
                 Some(width) => {
                     self.spec.minus |= width < 0;
                     self.spec.zero &= !self.spec.minus;
@@ -116,24 +116,20 @@ impl Printer<'_> {
         }
         self.at += 1;
         *indexed = false;
-        match self.from_argument() {
+        match self.argument_number() {
             Some(precision) => self.spec.precision = usize::try_from(precision).ok(),
             None => self.out.extend_from_slice(b"%!(BADPREC)"),
         }
     }
 
     fn verb(&mut self, context: &mut Context<'_>, good: bool) -> Result<(), Failure> {
-        let rest = text(&self.format[self.at..]).chars().next();
-        let Some(verb) = rest else {
+        let rest = &self.format[self.at..];
+        let length = char_length(rest).min(rest.len());
+        let Some(verb) = text(&rest[..length]).chars().next() else {
             self.out.extend_from_slice(b"%!(NOVERB)");
             return Ok(());
         };
-        // A byte that is no UTF-8 shows as U+FFFD but is one byte long.
-        self.at += if self.format[self.at..].starts_with(verb.encode_utf8(&mut [0; 4]).as_bytes()) {
-            verb.len_utf8()
-        } else {
-            1
-        };
+        self.at += length;
         if verb == '%' {
             self.out.push(b'%');
         } else if !good {
@@ -169,18 +165,17 @@ impl Printer<'_> {
 
     /// A number of the format; too large a one is none.
     fn number(&mut self) -> Option<usize> {
-        let digits = self.format[self.at..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        let text = std::str::from_utf8(&self.format[self.at..self.at + digits]).ok()?;
-        let number = text.parse::<usize>().ok();
-        if digits > 0 && number.is_none_or(|number| number > TOO_LARGE) {
-            // Go gives up on the whole format here.
-            self.at = self.format.len();
-            return None;
+        let mut number = None;
+        while let Some(digit) = self.peek().filter(u8::is_ascii_digit) {
+            let before = number.unwrap_or(0);
+            if before > TOO_LARGE {
+                // Go gives up on the whole format here.
+                self.at = self.format.len();
+                return None;
+            }
+            number = Some(before * 10 + usize::from(digit - b'0'));
+            self.at += 1;
         }
-        self.at += digits;
         number
     }
 
@@ -208,7 +203,7 @@ impl Printer<'_> {
     }
 
     /// A width or precision that an argument gives.
-    fn from_argument(&mut self) -> Option<i64> {
+    fn argument_number(&mut self) -> Option<i64> {
         let arg = self.args.get(self.next)?;
         self.next += 1;
         match arg {
@@ -376,9 +371,10 @@ impl Printer<'_> {
         };
         let mut kept = 0;
         for _ in 0..precision {
-            let rest = &value[kept..];
-            let Some(chunk) = rest.utf8_chunks().next() else { break };
-            kept += chunk.valid().chars().next().map_or(1, char::len_utf8);
+            if kept >= value.len() {
+                break;
+            }
+            kept += char_length(&value[kept..]);
         }
         &value[..kept.min(value.len())]
     }

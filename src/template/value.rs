@@ -201,66 +201,45 @@ impl Value {
         }
     }
 
+    /// What looking at every byte of the value is worth in steps; the parts of lists and maps are counted where they
+    /// are visited.
+    pub(super) fn weight(&self) -> usize {
+        if let Value::Str(text) = self {
+            text.len() / 256
+        } else {
+            0
+        }
+    }
+
     /// How deep lists are nested in this value; maps count nothing, since they are freed one by one.
     pub(super) fn depth(&self) -> usize {
         if let Value::List(list) = self { list.depth } else { 0 }
     }
 }
 
-/// Go's `reflect.DeepEqual`: the types must be the same; `None` when the values are nested too deeply to tell.
-pub(super) fn deep_equal(a: &Value, b: &Value, depth: usize) -> Option<bool> {
-    if depth > MAX_DEPTH {
-        return None;
-    }
-    Some(match (a, b) {
-        (Value::Missing | Value::Nil, Value::Missing | Value::Nil) => true,
-        (Value::Bool(a), Value::Bool(b)) => a == b,
-        (Value::Int(s, a), Value::Int(t, b)) => s == t && a == b,
-        (Value::Uint(s, a), Value::Uint(t, b)) => s == t && a == b,
-        #[expect(clippy::float_cmp, reason = "Go compares exactly too")]
-        (Value::Float(a), Value::Float(b)) => a == b,
-        (Value::Str(a), Value::Str(b)) => a == b,
-        (Value::List(a), Value::List(b)) => {
-            if a.of != b.of || a.nil != b.nil || a.items.len() != b.items.len() {
-                return Some(false);
-            }
-            return all_equal(a.items.iter().zip(b.items.iter()), depth);
-        }
-        (Value::Map(a), Value::Map(b)) => {
-            if Rc::ptr_eq(a, b) {
-                return Some(true);
-            }
-            let (left, right) = (a.entries(), b.entries());
-            if a.of_strings != b.of_strings || left.len() != right.len() {
-                return Some(false);
-            }
-            if left.iter().zip(&right).any(|((a, _), (b, _))| a != b) {
-                return Some(false);
-            }
-            return all_equal(left.iter().zip(&right).map(|((_, a), (_, b))| (a, b)), depth);
-        }
-        (Value::Time(a), Value::Time(b)) => a == b,
-        (Value::Version(a), Value::Version(b)) => a == b,
-        (Value::Data, Value::Data) => true,
-        _ => false,
-    })
-}
-
-fn all_equal<'v>(mut pairs: impl Iterator<Item = (&'v Value, &'v Value)>, depth: usize) -> Option<bool> {
-    pairs.try_fold(true, |equal, (a, b)| Some(equal && deep_equal(a, b, depth + 1)?))
+/// How long the first character is; a byte that is no UTF-8 is one on its own.
+pub(super) fn char_length(bytes: &[u8]) -> usize {
+    let width = match bytes.first() {
+        Some(0xc0..=0xdf) => 2,
+        Some(0xe0..=0xef) => 3,
+        Some(0xf0..) => 4,
+        _ => 1,
+    };
+    let whole = bytes
+        .get(..width)
+        .is_some_and(|bytes| std::str::from_utf8(bytes).is_ok());
+    if whole { width } else { 1 }
 }
 
 /// The text of Go bytes for functions that work on characters: each byte that is no UTF-8 becomes U+FFFD.
 pub(super) fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => text.into(),
-        Err(_) => {
-            let mut out = String::with_capacity(bytes.len());
-            for part in bytes.utf8_chunks() {
-                out.push_str(part.valid());
-                out.extend(part.invalid().iter().map(|_| '\u{fffd}'));
-            }
-            out.into()
-        }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.into();
     }
+    let mut out = String::with_capacity(bytes.len());
+    for part in bytes.utf8_chunks() {
+        out.push_str(part.valid());
+        out.extend(part.invalid().iter().map(|_| '\u{fffd}'));
+    }
+    out.into()
 }

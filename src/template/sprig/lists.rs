@@ -1,11 +1,12 @@
 //! Sprig's list functions. A list never changes; what alters one gives another.
 
 use super::conversion::to_int;
+use crate::template::compare::deep_equal;
 use crate::template::context::{Context, nil_list};
 use crate::template::fault::Failure;
 use crate::template::functions::Param::{Any, Int};
 use crate::template::functions::{Function, Outcome, fixed, int_at, str_at, variadic};
-use crate::template::value::{Items, List, Value, deep_equal};
+use crate::template::value::{Items, List, Value};
 
 pub(in crate::template) static FUNCTIONS: &[Function] = &[
     variadic("list", &[Any], |context, args| context.any_list(args.to_vec())),
@@ -116,24 +117,11 @@ fn compact(context: &mut Context<'_>, args: &[Value]) -> Outcome {
 /// Whether the list has an element that equals the value in type and content.
 fn is_in(context: &mut Context<'_>, items: &[Value], value: &Value) -> Result<bool, Failure> {
     for item in items {
-        context.step(1 + size(item))?;
-        match deep_equal(value, item, 0) {
-            Some(true) => return Ok(true),
-            Some(false) => {}
-            None => return Err(Failure::Limit("a value is nested too deeply")),
+        if deep_equal(context, value, item, 0)? {
+            return Ok(true);
         }
     }
     Ok(false)
-}
-
-/// How much there is to compare, roughly.
-pub(super) fn size(value: &Value) -> usize {
-    match value {
-        Value::Str(text) => text.len() / 64,
-        Value::List(list) => list.items.len(),
-        Value::Map(map) => map.len(),
-        _ => 0,
-    }
 }
 
 fn uniq(context: &mut Context<'_>, args: &[Value]) -> Outcome {

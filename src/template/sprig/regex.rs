@@ -56,28 +56,42 @@ pub(in crate::template) static FUNCTIONS: &[Function] = &[
 const COMPILATION: usize = 2000;
 /// An automaton may take so many bytes.
 const MAX_SIZE: usize = 256 * 1024;
+/// What searching 16 bytes may cost in steps, by the size of the automaton in bytes: every state may be looked at.
+const SIZES: [(usize, usize); 3] = [(8 * 1024, 2), (64 * 1024, 16), (MAX_SIZE, 64)];
+/// So many automata are kept for another use.
+const MAX_KEPT: usize = 32;
 
 /// The pattern that is the first argument; searching the second is paid for here too.
 fn compiled(context: &mut Context<'_>, args: &[Value]) -> Result<Regex, Failure> {
     let pattern = text_at(args, 0);
-    context.step(1 + text_at(args, 1).len() / 16)?;
-    if let Some(regex) = context.regexes.get(pattern.as_ref()) {
-        return Ok(regex.clone());
+    if let Some((regex, weight)) = context.regexes.get(pattern.as_ref()).cloned() {
+        context.step(text_at(args, 1).len() / 16 * weight)?;
+        return Ok(regex);
     }
     context.step(COMPILATION)?;
     let invalid = Failure::from("the regular expression is not valid");
     let translated = regex_syntax::translated(&pattern).ok_or(invalid.clone())?;
-    let built = RegexBuilder::new(&translated)
-        .size_limit(MAX_SIZE)
-        .dfa_size_limit(MAX_SIZE)
-        .nest_limit(64)
-        .build();
-    let regex = match built {
-        Ok(regex) => regex,
-        Err(regex::Error::CompiledTooBig(_)) => return Err(Failure::Limit("a regular expression is too large")),
-        Err(_) => return Err(invalid),
+    let build = |size| {
+        RegexBuilder::new(&translated)
+            .size_limit(size)
+            .dfa_size_limit(MAX_SIZE)
+            .nest_limit(64)
+            .build()
     };
-    context.regexes.insert(pattern.into_owned(), regex.clone());
+    let mut built = SIZES.iter().map(|(size, weight)| (build(*size), *weight));
+    let (regex, weight) = loop {
+        match built.next() {
+            Some((Ok(regex), weight)) => break (regex, weight),
+            Some((Err(regex::Error::CompiledTooBig(_)), _)) => {}
+            Some((Err(_), _)) => return Err(invalid),
+            None => return Err(Failure::Limit("a regular expression is too large")),
+        }
+    };
+    if context.regexes.len() >= MAX_KEPT {
+        context.regexes.clear();
+    }
+    context.regexes.insert(pattern.into_owned(), (regex.clone(), weight));
+    context.step(text_at(args, 1).len() / 16 * weight)?;
     Ok(regex)
 }
 

@@ -62,13 +62,14 @@ pub(super) fn texts(context: &mut Context<'_>, value: &Value) -> Result<Vec<Text
             item => print::text(context, item)?.into(),
         });
     }
-    context.step(texts.len())?;
+    context.step(texts.iter().map(|text| 1 + text.len() / 64).sum())?;
     Ok(texts)
 }
 
 /// Parts as the map that `split` gives: `_0`, `_1` and so on.
 fn numbered(context: &mut Context<'_>, parts: Vec<&[u8]>) -> Outcome {
     let mut entries: BTreeMap<Text, Value> = BTreeMap::new();
+    context.reserve(parts.len().saturating_mul(size_of::<Value>()))?;
     for (index, part) in parts.into_iter().enumerate() {
         context.reserve(part.len())?;
         entries.insert(format!("_{index}").into_bytes().into(), Value::str(part));

@@ -1,10 +1,12 @@
 //! Sprig's string functions. Those that Go writes over bytes cut bytes here too, even within a character.
 
+use std::collections::HashSet;
+
 use crate::template::context::Context;
 use crate::template::functions::Param::{Any, Int, Str};
 use crate::template::functions::{Function, Outcome, fixed, int_at, str_at, text_at, variadic};
 use crate::template::quote;
-use crate::template::value::Value;
+use crate::template::value::{Value, char_length};
 use crate::template::{print, unicode};
 
 pub(in crate::template) static FUNCTIONS: &[Function] = &[
@@ -70,13 +72,13 @@ pub(in crate::template) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize>
     if needle.is_empty() {
         return Some(0);
     }
-    haystack.windows(needle.len()).position(|window| window == needle)
+    memchr::memmem::find(haystack, needle)
 }
 
 fn trim_all(context: &mut Context<'_>, args: &[Value]) -> Outcome {
     let (cut, text) = (text_at(args, 0), text_at(args, 1));
-    context.step(text.len())?;
-    context.string(text.trim_matches(|c| cut.contains(c)))
+    let cut: HashSet<char> = cut.chars().collect();
+    context.string(text.trim_matches(|c| cut.contains(&c)))
 }
 
 fn trunc(context: &mut Context<'_>, args: &[Value]) -> Outcome {
@@ -168,14 +170,13 @@ pub(in crate::template) fn split<'t>(text: &'t [u8], separator: &[u8], limit: Op
     let mut rest = text;
     while limit.is_none_or(|limit| parts.len() + 1 < limit) {
         let (part, after) = if separator.is_empty() {
-            let Some(chunk) = rest.utf8_chunks().next() else { break };
-            let length = chunk.valid().chars().next().map_or(1, char::len_utf8);
+            let length = char_length(rest);
             (length, length)
         } else {
             let Some(at) = find(rest, separator) else { break };
             (at, at + separator.len())
         };
-        if separator.is_empty() && after == rest.len() {
+        if separator.is_empty() && after >= rest.len() {
             break;
         }
         parts.push(&rest[..part]);

@@ -1,7 +1,7 @@
 // The golden pairs of src/template: renders every expression of expressions/*.txt with Go's own text/template and
 // Sprig 3.3 and writes what came out to golden.json.
 //
-//	make template-golden    # or, in this folder: go run . > golden.json
+//	make template-golden    # or, in this folder: go run .
 //
 // One expression a line; lines that begin with # are comments and the sign ⏎ stands for a newline. The present time is
 // the execution's creation time and the zone is UTC, as in Stationmaster; random functions have no golden pairs.
@@ -49,7 +49,9 @@ func main() {
 	files, err := filepath.Glob("expressions/*.txt")
 	check(err)
 	sort.Strings(files)
-	out := bufio.NewWriter(os.Stdout)
+	golden, err := os.Create("golden.json")
+	check(err)
+	out := bufio.NewWriter(golden)
 	fmt.Fprintln(out, "[")
 	first := true
 	for _, file := range files {
@@ -71,6 +73,7 @@ func main() {
 	}
 	fmt.Fprintln(out, "\n]")
 	check(out.Flush())
+	check(golden.Close())
 }
 
 func render(group, source string) Row {
