@@ -11,6 +11,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
 use common::serve::{Client, REVIEW, SOON, certificate, eventually, head, install};
+use reqwest::{StatusCode, Version};
 use serde_json::Value;
 
 /// Nothing but what a test asks for.
@@ -137,15 +138,7 @@ async fn sigterm_loses_no_request() {
         (answer.status() == 503).then_some(answer)
     });
     assert_eq!(words.await.text().await.unwrap(), "not ready: shutting down");
-    let mut late = Client::connect(webhook, &bundle.authority)
-        .await
-        .expect("still answering");
-    late.post("/validate", REVIEW).await;
-    let answer = late.answer().await;
-    assert!(
-        answer.contains("\"allowed\":true") && answer.contains("connection: close"),
-        "{answer}"
-    );
+    new_clients_are_answered_and_sent_away(webhook, &bundle.authority).await;
 
     eventually("the end of listening", async || {
         Client::connect(webhook, &bundle.authority).await.is_err().then_some(())
@@ -155,6 +148,25 @@ async fn sigterm_loses_no_request() {
     assert!(busy.answer().await.contains("\"allowed\":true"));
     let (status, _) = process.end();
     assert_eq!(status.code(), Some(0));
+}
+
+/// With HTTP/1.1, which is told in the answer, and with HTTP/2, which has frames for it.
+async fn new_clients_are_answered_and_sent_away(webhook: SocketAddr, authority: &str) {
+    let mut http1 = Client::connect(webhook, authority).await.expect("still answering");
+    http1.post("/validate", REVIEW).await;
+    let answer = http1.answer().await;
+    let closes = answer.contains("connection: close");
+    assert!(closes && answer.contains("\"allowed\":true"), "{answer}");
+
+    let authority = reqwest::Certificate::from_pem(authority.as_bytes()).unwrap();
+    let http2 = reqwest::Client::builder().tls_certs_only([authority]).build().unwrap();
+    let answer = http2
+        .post(format!("https://{webhook}/validate"))
+        .body(REVIEW)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!((answer.version(), answer.status()), (Version::HTTP_2, StatusCode::OK));
 }
 
 #[test]

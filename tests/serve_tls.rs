@@ -6,9 +6,12 @@ mod common;
 
 use std::time::Duration;
 
-use common::serve::{Client, REVIEW, Webhooks, certificate, eventually, head, install};
+use common::serve::{Client, REVIEW, SOON, Webhooks, certificate, eventually, head, install};
 use futures::FutureExt;
 use reqwest::{Certificate, StatusCode, Version};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 const ALLOWED: &str =
     r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"u-1","allowed":true}}"#;
@@ -111,6 +114,14 @@ async fn a_head_that_does_not_end_is_cut() {
     let mut client = webhooks.connect().await;
     client.send("POST /validate HTTP/1.1\r\nhost: ").await;
     assert_eq!(client.answer().await, "");
+}
+
+#[tokio::test]
+async fn a_handshake_that_does_not_begin_is_cut() {
+    let webhooks = Webhooks::start(&[], |timing| timing.head = Duration::from_millis(50)).await;
+    let mut silent = TcpStream::connect(webhooks.webhook).await.unwrap();
+    let read = timeout(SOON, silent.read(&mut [0])).await.expect("the server hangs up");
+    assert!(matches!(read, Ok(0) | Err(_)), "{read:?}");
 }
 
 #[tokio::test]

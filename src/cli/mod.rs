@@ -28,9 +28,13 @@ Examples:
 
 Without a command it serves: flags are then those of `serve`, which `stationmaster serve --help` explains.";
 
+const USAGE: &str = "stationmaster [FLAGS OF serve]
+       stationmaster <COMMAND>";
+
 /// Kubernetes add-on: a TLS webhook server and the reconcilers beside it.
 #[derive(Debug, Parser)]
-#[command(version, args_conflicts_with_subcommands = true, after_help = EXAMPLES, max_term_width = 110)]
+#[command(version, override_usage = USAGE, after_help = EXAMPLES, max_term_width = 110)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Cli {
     /// What to do; without a command: `serve`.
     #[command(subcommand)]

@@ -27,8 +27,6 @@ use super::guard::{Activity, Guarded, InFlight, Patience};
 use super::health::Readiness;
 use super::metrics::Metrics;
 
-/// Time for a TLS handshake.
-const HANDSHAKE: Duration = Duration::from_secs(10);
 /// An HTTP/2 client that is silent for so long is asked whether it is still there.
 const PING: Duration = Duration::from_secs(30);
 /// HTTP/2 requests of one connection at a time.
@@ -57,7 +55,7 @@ pub(super) async fn serve(socket: TcpStream, peer: SocketAddr, shared: Arc<Share
     let Some(acceptor) = &shared.tls else {
         return http1(socket, &shared).await;
     };
-    match timeout(HANDSHAKE, acceptor.accept(socket)).await {
+    match timeout(shared.patience.head, acceptor.accept(socket)).await {
         Ok(Ok(stream)) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => http2(stream, &shared).await,
         Ok(Ok(stream)) => http1(stream, &shared).await,
         // Worth telling: an API server that was told of another authority ends here. Probes just hang up.
@@ -71,7 +69,7 @@ pub(super) async fn serve(socket: TcpStream, peer: SocketAddr, shared: Arc<Share
 
 async fn http1(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Arc<Shared>) {
     let service = Service::new(shared);
-    let io = TokioIo::new(Guarded::new(stream, service.activity.clone(), shared.patience));
+    let io = TokioIo::new(Guarded::for_http1(stream, service.activity.clone(), shared.patience));
     let mut builder = http1::Builder::new();
     // One write for head and body; the guard has the time limits.
     builder.writev(false).header_read_timeout(None).max_buf_size(HEAD_BYTES);
@@ -89,11 +87,7 @@ async fn http1(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Arc<Shared>
 
 async fn http2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, shared: &Arc<Shared>) {
     let service = Service::new(shared);
-    let patience = Patience {
-        head: None,
-        ..shared.patience
-    };
-    let io = TokioIo::new(Guarded::new(stream, service.activity.clone(), patience));
+    let io = TokioIo::new(Guarded::for_http2(stream, service.activity.clone(), shared.patience));
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -188,7 +182,7 @@ mod tests {
             router,
             tls: None,
             patience: Patience {
-                head: Some(second),
+                head: second,
                 idle: second,
             },
             metrics: Metrics::register(&mut Registry::default()),

@@ -14,8 +14,8 @@ use tokio::time::{Instant, Sleep, sleep};
 /// How long a client may keep a connection without using it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Patience {
-    /// From the first byte of a request's head to its last; for HTTP/1 only.
-    pub head: Option<Duration>,
+    /// For a TLS handshake, and from the first byte of an HTTP/1 request's head to its last.
+    pub head: Duration,
     /// Between requests.
     pub idle: Duration,
 }
@@ -59,6 +59,7 @@ pub(super) struct Guarded<S> {
     stream: S,
     activity: Arc<Activity>,
     patience: Patience,
+    times_heads: bool,
     /// Rings at the earliest possible deadline and is then set to the real one, so that a busy connection never
     /// touches a timer.
     alarm: Pin<Box<Sleep>>,
@@ -68,12 +69,22 @@ pub(super) struct Guarded<S> {
 }
 
 impl<S> Guarded<S> {
-    pub(super) fn new(stream: S, activity: Arc<Activity>, patience: Patience) -> Self {
+    pub(super) fn for_http1(stream: S, activity: Arc<Activity>, patience: Patience) -> Self {
+        Self::new(stream, activity, patience, true)
+    }
+
+    /// Between two requests HTTP/2 sends frames of its own: bytes without a request are no head that drips.
+    pub(super) fn for_http2(stream: S, activity: Arc<Activity>, patience: Patience) -> Self {
+        Self::new(stream, activity, patience, false)
+    }
+
+    fn new(stream: S, activity: Arc<Activity>, patience: Patience, times_heads: bool) -> Self {
         let alarm = Box::pin(sleep(patience.idle));
         Self {
             stream,
             activity,
             patience,
+            times_heads,
             alarm,
             last_bytes: Instant::now(),
             head: None,
@@ -83,10 +94,8 @@ impl<S> Guarded<S> {
     fn bytes_came(&mut self) {
         self.last_bytes = Instant::now();
         let begun = self.activity.begun();
-        if self.patience.head.is_some()
-            && self.activity.is_idle()
-            && self.head.is_none_or(|(_, before)| before != begun)
-        {
+        let new = self.head.is_none_or(|(_, before)| before != begun);
+        if self.times_heads && new && self.activity.is_idle() {
             self.head = Some((self.last_bytes, begun));
         }
     }
@@ -95,7 +104,7 @@ impl<S> Guarded<S> {
     fn head_due(&self) -> Option<Instant> {
         let (since, before) = self.head?;
         let open = self.activity.is_idle() && before == self.activity.begun();
-        self.patience.head.filter(|_| open).map(|patience| since + patience)
+        open.then_some(since + self.patience.head)
     }
 
     fn due(&self, now: Instant) -> Instant {
@@ -171,14 +180,8 @@ mod tests {
     fn pair() -> (DuplexStream, Guarded<DuplexStream>, Arc<Activity>) {
         let (client, server) = duplex(64);
         let activity = Arc::new(Activity::default());
-        let guarded = Guarded::new(
-            server,
-            activity.clone(),
-            Patience {
-                head: Some(HEAD),
-                idle: IDLE,
-            },
-        );
+        let patience = Patience { head: HEAD, idle: IDLE };
+        let guarded = Guarded::for_http1(server, activity.clone(), patience);
         (client, guarded, activity)
     }
 

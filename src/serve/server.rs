@@ -22,7 +22,7 @@ use crate::cli::ServeArgs;
 /// How long things may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
-    /// From the first byte of an HTTP/1 request's head to its last.
+    /// For a TLS handshake, and from the first byte of an HTTP/1 request's head to its last.
     pub head: Duration,
     /// Between requests of one connection.
     pub idle: Duration,
@@ -145,7 +145,7 @@ impl Server {
             .transpose()?
             .map(TlsAcceptor::from);
         let patience = Patience {
-            head: Some(self.timing.head),
+            head: self.timing.head,
             idle: self.timing.idle,
         };
         for (bind, listener) in self.listeners {
