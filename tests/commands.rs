@@ -170,6 +170,11 @@ fn renders_exactly_one_template() {
             "apiVersion: dispatcher.ivan.vc/v1beta1\nkind: JobTemplate\nmetadata: {}\n",
             "spec.jobTemplate: must be",
         ),
+        (
+            "apiVersion: dispatcher.ivan.vc/v1beta1\nkind: JobTemplate\nmetadata: {}\nspec: {jobTemplate: {metadata: x}}\n",
+            "spec.jobTemplate: must be",
+        ),
+        ("text\n", "there is no JobTemplate"),
         ("a: b: c\n", "cannot read -"),
     ];
     for (input, expected) in cases {

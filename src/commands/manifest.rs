@@ -84,8 +84,13 @@ mod tests {
 
     #[test]
     fn an_object_with_items_is_no_list() {
-        let object = json!({"kind": "ConfigMap", "items": [1]});
-        assert_eq!(items(object.clone()), [object]);
+        for object in [
+            json!({"kind": "ConfigMap", "items": [1]}),
+            json!({"kind": "List", "items": 1}),
+            json!("text"),
+        ] {
+            assert_eq!(items(object.clone()), [object]);
+        }
     }
 
     #[test]

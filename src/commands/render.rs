@@ -44,7 +44,10 @@ fn template(objects: Vec<Value>) -> anyhow::Result<JobTemplate> {
 }
 
 fn desired(template: &JobTemplate, args: &RenderJobArgs) -> anyhow::Result<Desired> {
-    if template.job_template().is_null() {
+    // The API server's schema says the same.
+    let job_template = template.job_template();
+    let is_shaped = |member| matches!(job_template.get(member), None | Some(Value::Null | Value::Object(_)));
+    if !job_template.is_object() || !is_shaped("metadata") || !is_shaped("spec") {
         bail!("spec.jobTemplate: must be a Job template, as a CronJob has it");
     }
     let compiled = Compiled::parse(template.job_template()).map_err(|causes| {
