@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::subject::Subject;
-use super::view::{self, ExecutionSpec, Object, Strings, Text};
+use super::view::{self, ExecutionSpec, Marks, Object, Strings, Text};
 use super::{Error, Lookup, Templates};
 use crate::api::names::annotation;
 use crate::api::review::{AdmissionRequest, PatchOperation, Verdict};
@@ -33,8 +33,8 @@ fn job_execution(
     let Some(object) = request.object else {
         return Ok(Vec::new());
     };
-    let object: Object<'_> = view::of(object)?;
-    let old: Option<Object<'_>> = request.old_object.map(view::of).transpose()?;
+    let object: Object<'_, Marks<'_>> = view::of(object)?;
+    let old: Option<Object<'_, Marks<'_>>> = request.old_object.map(view::of).transpose()?;
     let creator = match &old {
         None => Some(&*request.user_info.username),
         Some(old) => creator(&old.metadata.annotations),

@@ -4,7 +4,7 @@
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::view::{self, ExecutionSpec, Object, TemplateSpec, Text};
+use super::view::{self, ExecutionSpec, Identity, Object, TemplateSpec, Text};
 use super::{Error, Limits, Lookup, Templates, compiled, name, payload, subject::Subject, warnings};
 use crate::api::review::{AdmissionRequest, Cause, Verdict};
 
@@ -24,15 +24,16 @@ pub fn validate(request: &AdmissionRequest<'_>, limits: Limits, templates: &dyn 
     Ok(decided?)
 }
 
-/// The object and the spec before, when both the object is alive and its spec is new or changed.
-fn changed<'a>(
-    request: &AdmissionRequest<'a>,
-) -> Result<Option<(Object<'a>, Option<&'a RawValue>)>, serde_json::Error> {
+/// The object, and the spec before if there was one.
+type Change<'a> = (Object<'a, Identity<'a>>, Option<&'a RawValue>);
+
+/// What is to be looked at: nothing unless both the object is alive and its spec is new or changed.
+fn changed<'a>(request: &AdmissionRequest<'a>) -> Result<Option<Change<'a>>, serde_json::Error> {
     let Some(object) = request.object else { return Ok(None) };
-    let object: Object<'a> = view::of(object)?;
+    let object: Object<'a, Identity<'a>> = view::of(object)?;
     let old = match request.old_object {
         // What is stored and unreadable counts as different in every field.
-        Some(old) => view::of::<Object<'a>>(old).ok(),
+        Some(old) => view::of::<Object<'a, Identity<'a>>>(old).ok(),
         None => None,
     };
     let old_spec = old.as_ref().and_then(|old| old.spec);

@@ -7,27 +7,31 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// An object whose spec is compared before it is read.
+/// An object whose spec is compared before it is read; of its metadata only `M` is decoded.
 #[derive(Deserialize)]
-pub(super) struct Object<'a> {
-    #[serde(borrow)]
-    pub(super) metadata: Metadata<'a>,
+pub(super) struct Object<'a, M> {
+    pub(super) metadata: M,
     #[serde(borrow, default)]
     pub(super) spec: Option<&'a RawValue>,
 }
 
-/// What decisions read of an object's metadata.
+/// What validation reads of an object's metadata.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Metadata<'a> {
+pub(super) struct Identity<'a> {
     #[serde(borrow, default)]
     pub(super) name: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) deletion_timestamp: Option<Text<'a>>,
+}
+
+/// What defaulting reads of an object's metadata.
+#[derive(Deserialize)]
+pub(super) struct Marks<'a> {
     #[serde(borrow, default)]
     pub(super) annotations: Strings<'a>,
     #[serde(borrow, default)]
     pub(super) labels: Strings<'a>,
-    #[serde(borrow, default)]
-    pub(super) deletion_timestamp: Option<Text<'a>>,
 }
 
 /// Labels or annotations; `None` when the object has no such member and a patch must create it first.
