@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 
@@ -44,17 +43,51 @@ async fn respond(state: &AppState, route: &'static str, request: Request) -> Res
     answer(state, route, &body, started)
 }
 
-fn answer(state: &AppState, route: &'static str, body: &Bytes, started: Instant) -> Response {
+fn answer(state: &AppState, route: &'static str, body: &[u8], started: Instant) -> Response {
     let review = super::answer::decode(body);
     let answer = match &review {
         Ok(review) => Answer::to(&review.request, decide(state, route, &review.request)),
         Err(undecodable) => Answer::invalid(undecodable),
     };
-    let decision = answer.decision();
-    state.metrics.observe(route, decision, started);
-    let duration_us = micros(started);
-    tracing::info!(uid = answer.uid(), route, decision, duration_us, "request");
+    state.metrics.observe(route, answer.decision(), started);
+    log(
+        route,
+        review.as_ref().ok().map(|review| &review.request),
+        &answer,
+        started,
+    );
     answer.into_response()
+}
+
+/// One line a request, with nothing of the object but its name.
+fn log(route: &'static str, request: Option<&AdmissionRequest<'_>>, answer: &Answer<'_>, started: Instant) {
+    let (uid, decision, duration_us) = (answer.uid(), answer.decision(), micros(started));
+    match (request, answer.fault()) {
+        (Some(request), None) => tracing::info!(
+            uid,
+            route,
+            decision,
+            duration_us,
+            operation = &*request.operation,
+            kind = &*request.kind.kind,
+            namespace = &*request.namespace,
+            name = &*request.name,
+            "request"
+        ),
+        (Some(request), Some(fault)) => tracing::info!(
+            uid,
+            route,
+            decision,
+            duration_us,
+            operation = &*request.operation,
+            kind = &*request.kind.kind,
+            namespace = &*request.namespace,
+            name = &*request.name,
+            fault,
+            "request"
+        ),
+        (None, fault) => tracing::warn!(uid, route, decision, duration_us, fault, "request"),
+    }
 }
 
 /// Asks the domain, which knows its kinds. `Err` is a refusal that is no fault of the object.

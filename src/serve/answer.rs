@@ -104,6 +104,11 @@ impl<'a> Answer<'a> {
         self.response.uid
     }
 
+    /// Why the object is refused, if it is.
+    pub(super) fn fault(&self) -> Option<&str> {
+        self.response.status.as_ref().map(|status| status.message.as_str())
+    }
+
     /// The answer in one word, for logs and metrics.
     pub(super) fn decision(&self) -> &'static str {
         match &self.response.status {

@@ -12,7 +12,7 @@ use futures::stream;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::body;
+use super::body::{self, Whole};
 use super::metrics::micros;
 use super::state::AppState;
 use crate::api::names::path::CONVERT;
@@ -57,7 +57,7 @@ pub(super) async fn respond(State(state): State<AppState>, request: Request) -> 
     answer.into_response()
 }
 
-async fn beside(body: Bytes) -> Answer {
+async fn beside(body: Whole) -> Answer {
     match tokio::task::spawn_blocking(move || answer(&body)).await {
         Ok(answer) => answer,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, lookup_host};
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
@@ -33,7 +33,7 @@ impl Listener {
         let socket = match address {
             ListenAddress::Off => return Ok(None),
             ListenAddress::At { host, port } if host.is_empty() => bind_all(*port).await?,
-            ListenAddress::At { host, port } => TcpListener::bind((host.as_str(), *port)).await?,
+            ListenAddress::At { host, port } => bind_one(host, *port).await?,
         };
         Ok(Some(Self { name, socket }))
     }
@@ -67,6 +67,13 @@ impl Listener {
             });
         }
     }
+}
+
+/// An address, or the first that a name has; as with Go, that is one of IPv4 where there is any.
+async fn bind_one(host: &str, port: u16) -> io::Result<TcpListener> {
+    let mut addresses: Vec<_> = lookup_host((host, port)).await?.collect();
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    TcpListener::bind(addresses.as_slice()).await
 }
 
 /// Every address, of both families where the system has both.
@@ -104,5 +111,34 @@ impl Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn bound(address: &str) -> Listener {
+        Listener::bind("test", &address.parse().unwrap())
+            .await
+            .unwrap()
+            .unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_name_is_bound_where_everyone_looks_first() {
+        assert_eq!(bound("localhost:0").await.address().unwrap().ip(), Ipv4Addr::LOCALHOST);
+    }
+
+    #[tokio::test]
+    async fn no_host_is_every_address() {
+        let listener = bound(":0").await;
+        let port = listener.address().unwrap().port();
+        TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn off_is_off() {
+        assert!(Listener::bind("test", &ListenAddress::Off).await.unwrap().is_none());
     }
 }

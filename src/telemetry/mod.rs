@@ -50,6 +50,14 @@ impl Telemetry {
         let _ = tracing_subscriber::registry()
             .with(layer.with_filter(filter))
             .try_init();
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string);
+            tracing::error!(
+                place,
+                reason = panic.payload_as_str(),
+                "panic: this is a fault of stationmaster"
+            );
+        }));
         Ok(Self { lines })
     }
 
