@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
-use common::serve::{Client, REVIEW, SOON, certificate, eventually, head, install};
+use common::serve::{Client, REVIEW, SOON, certificate, eventually, install};
 use reqwest::{StatusCode, Version};
 use serde_json::Value;
 
@@ -130,7 +130,7 @@ async fn sigterm_loses_no_request() {
     let ready = async || reqwest::get(format!("http://{health}/readyz")).await.unwrap();
     assert_eq!(ready().await.status(), 200);
     let mut busy = Client::connect(webhook, &bundle.authority).await.unwrap();
-    busy.send(&head("/validate", REVIEW.len())).await;
+    busy.begin("/validate", REVIEW.len()).await;
 
     process.terminate();
     let words = eventually("not ready", async || {

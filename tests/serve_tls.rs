@@ -180,7 +180,7 @@ async fn what_is_no_route_is_not_found() {
 async fn the_end_waits_for_what_is_in_flight() {
     let webhooks = Webhooks::start(&[], as_always).await;
     let (mut idle, mut busy) = (webhooks.connect().await, webhooks.connect().await);
-    busy.send(&head("/validate", REVIEW.len())).await;
+    busy.begin("/validate", REVIEW.len()).await;
     webhooks.stop.cancel();
     assert_eq!(idle.answer().await, "", "an idle connection is closed");
     eventually("the end of listening", async || {

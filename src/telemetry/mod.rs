@@ -50,13 +50,12 @@ impl Telemetry {
         let _ = tracing_subscriber::registry()
             .with(layer.with_filter(filter))
             .try_init();
+        // As lines like all others: whoever reads JSON cannot read what is printed by default.
         std::panic::set_hook(Box::new(|panic| {
-            let place = panic.location().map(ToString::to_string);
-            tracing::error!(
-                place,
-                reason = panic.payload_as_str(),
-                "panic: this is a fault of stationmaster"
-            );
+            let (place, payload) = (panic.location().map(ToString::to_string), panic.payload());
+            let formatted = payload.downcast_ref::<String>().map(String::as_str);
+            let reason = payload.downcast_ref::<&str>().copied().or(formatted);
+            tracing::error!(place, reason, "panic: this is a fault of stationmaster");
         }));
         Ok(Self { lines })
     }
