@@ -456,7 +456,7 @@ fn survives_random_calls() {
                 source.push_str(draw.one(VALUES));
             }
             if draw.below(3) == 0 {
-                source.push_str(&format!(" | {} {}", names[draw.below(names.len())], draw.one(VALUES)));
+                source.extend([" | ", &names[draw.below(names.len())], " ", draw.one(VALUES)]);
             }
             source.push_str(" }}");
             survives(&source);

@@ -14,6 +14,23 @@ pub(super) struct Evaluator<'t, 'i> {
     pub(super) variables: Vec<(&'t str, Value)>,
 }
 
+/// What the last field of a chain is given, should it be a method.
+struct Given<'t, 'v> {
+    args: &'t [Operand],
+    dot: &'v Value,
+    piped: Option<Value>,
+}
+
+impl<'v> Given<'_, 'v> {
+    fn nothing(dot: &'v Value) -> Self {
+        Given {
+            args: &[],
+            dot,
+            piped: None,
+        }
+    }
+}
+
 type Evaluated = Result<Value, Error>;
 
 /// Limits outside of a function.
@@ -71,14 +88,14 @@ impl<'t> Evaluator<'t, '_> {
         self.context.step(1)?;
         let (first, args) = (&command.operands[0], &command.operands[1..]);
         match first {
-            Operand::Field(names) => self.chain(dot.clone(), names, args, dot, piped),
+            Operand::Field(names) => self.chain(dot.clone(), names, Given { args, dot, piped }),
             Operand::Chain(inner, names) => {
                 let receiver = self.value(inner, dot)?;
-                self.chain(receiver, names, args, dot, piped)
+                self.chain(receiver, names, Given { args, dot, piped })
             }
             Operand::Variable(name, names) if !names.is_empty() => {
                 let receiver = self.variable(name)?;
-                self.chain(receiver, names, args, dot, piped)
+                self.chain(receiver, names, Given { args, dot, piped })
             }
             Operand::Function(function) => self.call(function, args, dot, piped),
             _ if !args.is_empty() || piped.is_some() => refuse(format!("can't give argument to non-function {first}")),
@@ -95,29 +112,23 @@ impl<'t> Evaluator<'t, '_> {
             Operand::Bool(value) => Ok(Value::Bool(*value)),
             Operand::Number(number) => constant(number),
             Operand::Str(text, _) => Ok(Value::Str(text.clone())),
-            Operand::Field(names) => self.chain(dot.clone(), names, &[], dot, None),
+            Operand::Field(names) => self.chain(dot.clone(), names, Given::nothing(dot)),
             Operand::Variable(name, names) => {
                 let receiver = self.variable(name)?;
-                self.chain(receiver, names, &[], dot, None)
+                self.chain(receiver, names, Given::nothing(dot))
             }
             Operand::Function(function) => self.call(function, &[], dot, None),
             Operand::Pipe(pipe) => self.pipe(pipe, dot),
             Operand::Chain(inner, names) => {
                 let receiver = self.value(inner, dot)?;
-                self.chain(receiver, names, &[], dot, None)
+                self.chain(receiver, names, Given::nothing(dot))
             }
         }
     }
 
     /// Fields one after the other; the last one may be a method that takes arguments.
-    fn chain(
-        &mut self,
-        mut receiver: Value,
-        names: &'t [String],
-        args: &'t [Operand],
-        dot: &Value,
-        piped: Option<Value>,
-    ) -> Evaluated {
+    fn chain(&mut self, mut receiver: Value, names: &'t [String], given: Given<'t, '_>) -> Evaluated {
+        let Given { args, dot, piped } = given;
         let Some((last, path)) = names.split_last() else {
             return Ok(receiver);
         };
@@ -205,7 +216,12 @@ fn literal(param: Param, operand: &Operand) -> Evaluated {
 fn constant(number: &Number) -> Evaluated {
     let text = number.text.as_str();
     let hexadecimal = text.starts_with("0x") || text.starts_with("0X");
-    let fractional = text.contains(['.', 'e', 'E', 'p', 'P']) && !(hexadecimal && !text.contains(['p', 'P']));
+    let marks: &[char] = if hexadecimal {
+        &['p', 'P']
+    } else {
+        &['.', 'e', 'E', 'p', 'P']
+    };
+    let fractional = text.contains(marks);
     match (number.float, number.integer) {
         (Some(float), _) if fractional && !text.starts_with('\'') => Ok(Value::Float(float)),
         (_, Some(integer)) => Ok(Value::int(integer)),

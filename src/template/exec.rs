@@ -11,7 +11,7 @@ use super::value::{Signed, Value};
 const MAX_BODIES: usize = 64;
 
 /// The output of a template for the context's input.
-pub(super) fn render<'i>(tree: &Tree, context: Context<'i>) -> Result<Vec<u8>, Error> {
+pub(super) fn render(tree: &Tree, context: Context<'_>) -> Result<Vec<u8>, Error> {
     let evaluator = Evaluator {
         context,
         variables: vec![("$", Value::Data)],
@@ -78,7 +78,7 @@ impl<'t> Walker<'t, '_> {
                     Some(pipe) => self.evaluator.pipe(pipe, dot)?,
                     None => Value::Missing,
                 };
-                self.template(name, argument)?;
+                self.template(name, &argument)?;
             }
             Node::Break => return Ok(Flow::Break),
             Node::Continue => return Ok(Flow::Continue),
@@ -201,7 +201,7 @@ impl<'t> Walker<'t, '_> {
     }
 
     /// Runs a defined template, which sees its argument and no variables of its caller.
-    fn template(&mut self, name: &str, argument: Value) -> Result<(), Error> {
+    fn template(&mut self, name: &str, argument: &Value) -> Result<(), Error> {
         let quoted = super::quote::quote(name.as_bytes());
         let body = self
             .tree
@@ -210,7 +210,7 @@ impl<'t> Walker<'t, '_> {
             .ok_or_else(|| Error::Value(format!("template {quoted} not defined")))?;
         self.evaluator.context.step(1)?;
         let outer = std::mem::replace(&mut self.evaluator.variables, vec![("$", argument.clone())]);
-        self.body(body, &argument)?;
+        self.body(body, argument)?;
         self.evaluator.variables = outer;
         Ok(())
     }

@@ -124,12 +124,10 @@ impl Read {
     fn date_element<'t>(&mut self, element: Element, text: &'t [u8]) -> Rest<'t> {
         use Element as E;
         let (number, rest) = match element {
-            E::Year => two_digits(text, true)?,
             E::LongMonth => name(&MONTHS, None, text)?,
             E::Month => name(&MONTHS, Some(3), text)?,
-            E::NumMonth => two_digits(text, false)?,
-            E::ZeroMonth | E::ZeroDay => two_digits(text, true)?,
-            E::Day => two_digits(text, false)?,
+            E::Year | E::ZeroMonth | E::ZeroDay => two_digits(text, true)?,
+            E::NumMonth | E::Day => two_digits(text, false)?,
             E::UnderDay => two_digits(text.strip_prefix(b" ").unwrap_or(text), false)?,
             E::ZeroYearDay => digits(text, 3)?,
             E::UnderYearDay => {

@@ -48,10 +48,11 @@ pub(super) fn constant(text: &str) -> Result<Number, String> {
     let integer = float_to_int(float);
     #[expect(
         clippy::cast_precision_loss,
-        reason = "the comparison finds out whether anything was lost"
+        clippy::float_cmp,
+        reason = "this finds out whether anything was lost"
     )]
-    let exact = |i: i64| i as f64 == float;
-    if exact(integer) {
+    let exact = integer as f64 == float;
+    if exact {
         number.integer = Some(integer);
         number.unsigned = u64::try_from(integer).ok();
     }
@@ -95,8 +96,8 @@ pub(super) fn parse_int(text: &str) -> Option<i64> {
 pub(super) fn parse_float(text: &str) -> Option<f64> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let lower = unsigned.to_ascii_lowercase();
-    if lower.starts_with("0x") {
-        let float = parse_hex_float(&lower[2..])?;
+    if let Some(digits) = lower.strip_prefix("0x") {
+        let float = parse_hex_float(digits)?;
         return Some(if text.starts_with('-') { -float } else { float });
     }
     let float: f64 = without_underscores(text)?.parse().ok()?;
@@ -222,14 +223,12 @@ pub(super) fn general(float: f64, precision: Option<usize>) -> String {
         return exponential(float, Some(kept - 1));
     }
     let decimals = i32::try_from(kept).unwrap_or(i32::MAX) - 1 - exponent;
-    match usize::try_from(decimals) {
-        Ok(decimals) => format!("{float:.decimals$}"),
-        // Digits in front of the point that the precision does not cover are zeros.
-        Err(_) => {
-            let rounded: f64 = text.parse().unwrap_or(float);
-            format!("{rounded:.0}")
-        }
+    if let Ok(decimals) = usize::try_from(decimals) {
+        return format!("{float:.decimals$}");
     }
+    // Digits in front of the point that the precision does not cover are zeros.
+    let rounded: f64 = text.parse().unwrap_or(float);
+    format!("{rounded:.0}")
 }
 
 fn special(float: f64) -> Option<String> {

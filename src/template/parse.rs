@@ -577,7 +577,7 @@ impl<'s> Parser<'s> {
         let token = self.peek_word().clone();
         self.next += 1;
         Ok(Some(match token.kind {
-            Kind::Identifier => return self.function(&token).map(Some),
+            Kind::Identifier => self.function(&token),
             Kind::Dot => Operand::Dot,
             Kind::Keyword if token.text == "nil" => Operand::Nil,
             Kind::Variable => {
@@ -606,9 +606,9 @@ impl<'s> Parser<'s> {
         }))
     }
 
-    fn function(&mut self, token: &Token<'s>) -> Parsed<Operand> {
+    fn function(&mut self, token: &Token<'s>) -> Operand {
         match functions::lookup(&token.text) {
-            Lookup::Found(function) => return Ok(Operand::Function(function)),
+            Lookup::Found(function) => return Operand::Function(function),
             Lookup::LeftOut => {
                 let quoted = super::quote::quote(token.text.as_bytes());
                 self.fault(
@@ -622,7 +622,7 @@ impl<'s> Parser<'s> {
             }
         }
         // The rest of the action can still be understood.
-        Ok(Operand::Nil)
+        Operand::Nil
     }
 
     fn parenthesised(&mut self, line: usize) -> Parsed<Operand> {

@@ -6,7 +6,7 @@ use super::fault::Failure;
 use super::number;
 use super::print;
 use super::quote::quote_with;
-use super::value::{List, Signed, Unsigned, Value, char_length, text};
+use super::value::{Signed, Unsigned, Value, char_length, text};
 
 /// Go takes no larger width or precision from an argument, and few larger ones from the format.
 const TOO_LARGE: usize = 1_000_000;
@@ -259,8 +259,7 @@ impl Printer<'_> {
             }
             Value::Float(float) => self.float(*float, verb),
             Value::Str(text) => self.string(text, verb),
-            Value::List(list) => return self.list(context, list, value.type_name(), verb, depth),
-            Value::Map(map) => return self.map(context, &map.entries(), value.type_name(), verb, depth),
+            Value::List(_) | Value::Map(_) => return self.parts(context, value, verb, depth),
             Value::Data | Value::Time(_) | Value::Version(_) if verb == 'v' || verb == 's' => {
                 let shown = print::text(context, value)?;
                 self.pad(&text(&shown))
@@ -286,51 +285,34 @@ impl Printer<'_> {
         Ok(())
     }
 
-    fn list(
-        &mut self,
-        context: &mut Context<'_>,
-        list: &List,
-        name: &str,
-        verb: char,
-        depth: usize,
-    ) -> Result<(), Failure> {
-        if self.spec.go_syntax {
-            self.out.extend_from_slice(name.as_bytes());
-            if list.nil {
-                self.out.extend_from_slice(b"(nil)");
+    /// A list or map, with the verb for each of its parts.
+    fn parts(&mut self, context: &mut Context<'_>, value: &Value, verb: char, depth: usize) -> Result<(), Failure> {
+        let syntax = self.spec.go_syntax;
+        let (items, keys) = match value {
+            Value::List(list) if syntax && list.nil => {
+                self.out
+                    .extend_from_slice(format!("{}(nil)", value.type_name()).as_bytes());
                 return Ok(());
             }
-        }
-        self.out.push(if self.spec.go_syntax { b'{' } else { b'[' });
-        for (index, item) in list.items.iter().enumerate() {
-            if index > 0 {
-                self.out
-                    .extend_from_slice(if self.spec.go_syntax { b", " } else { b" " });
+            Value::List(list) => (list.items.to_vec(), None),
+            Value::Map(map) => {
+                let (keys, items): (Vec<_>, Vec<_>) = map.entries().into_iter().unzip();
+                (items, Some(keys))
             }
-            self.element(context, item, verb, depth)?;
-        }
-        self.out.push(if self.spec.go_syntax { b'}' } else { b']' });
-        Ok(())
-    }
-
-    fn map(
-        &mut self,
-        context: &mut Context<'_>,
-        entries: &[(super::value::Str, Value)],
-        name: &str,
-        verb: char,
-        depth: usize,
-    ) -> Result<(), Failure> {
-        let syntax = self.spec.go_syntax;
+            _ => return Ok(()),
+        };
+        let plain = if keys.is_some() { "map" } else { "" };
         self.out
-            .extend_from_slice(if syntax { name.as_bytes() } else { b"map" });
+            .extend_from_slice(if syntax { value.type_name() } else { plain }.as_bytes());
         self.out.push(if syntax { b'{' } else { b'[' });
-        for (index, (key, item)) in entries.iter().enumerate() {
+        for (index, item) in items.iter().enumerate() {
             if index > 0 {
                 self.out.extend_from_slice(if syntax { b", " } else { b" " });
             }
-            self.element(context, &Value::Str(key.clone()), verb, depth)?;
-            self.out.push(b':');
+            if let Some(keys) = &keys {
+                self.element(context, &Value::Str(keys[index].clone()), verb, depth)?;
+                self.out.push(b':');
+            }
             self.element(context, item, verb, depth)?;
         }
         self.out.push(if syntax { b'}' } else { b']' });

@@ -57,9 +57,10 @@ fn push_escaped(out: &mut String, c: char, quote: char, ascii: bool) {
 pub(super) fn is_print(c: char) -> bool {
     match c {
         ' '..='~' => true,
-        '\0'..='\u{a0}' | '\u{ad}' => false,
-        // Format characters, private use and spaces other than the ASCII one.
-        '\u{1680}'
+        // Controls, format characters, private use and spaces other than the ASCII one.
+        '\0'..='\u{a0}'
+        | '\u{ad}'
+        | '\u{1680}'
         | '\u{2000}'..='\u{200f}'
         | '\u{2028}'..='\u{202f}'
         | '\u{205f}'..='\u{206f}'

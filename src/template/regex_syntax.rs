@@ -2,6 +2,7 @@
 //! in what must be escaped, and in extensions that only one of them has.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 /// Go repeats nothing more often than this.
 const MAX_REPEAT: u32 = 1000;
@@ -148,10 +149,11 @@ impl Translator<'_> {
             }
             'd' | 'D' | 's' | 'S' | 'w' | 'W' => {
                 let class = perl_class(c)?;
-                self.out
-                    .push_str(&format!("[{}{class}]", if c.is_ascii_uppercase() { "^" } else { "" }));
+                let _ = write!(self.out, "[{}{class}]", if c.is_ascii_uppercase() { "^" } else { "" });
             }
-            'b' | 'B' => self.out.push_str(&format!("(?-u:\\{c})")),
+            'b' | 'B' => {
+                let _ = write!(self.out, "(?-u:\\{c})");
+            }
             'A' | 'z' => {
                 self.out.push('\\');
                 self.out.push(c);
@@ -186,7 +188,7 @@ impl Translator<'_> {
                 }
                 let code = u32::from_str_radix(&format!("{c}{}", &self.rest[..digits]), 8).ok()?;
                 self.rest = &self.rest[digits..];
-                self.out.push_str(&format!("\\x{{{code:x}}}"));
+                let _ = write!(self.out, "\\x{{{code:x}}}");
             }
             c if c.is_ascii_punctuation() => self.out.push_str(&regex::escape(c.encode_utf8(&mut [0; 4]))),
             _ => return None,
@@ -218,7 +220,9 @@ impl Translator<'_> {
                 ']' if !first => break,
                 '\\' => match self.take()? {
                     c @ ('d' | 's' | 'w') => self.out.push_str(perl_class(c)?),
-                    c @ ('D' | 'S' | 'W') => self.out.push_str(&format!("[^{}]", perl_class(c)?)),
+                    c @ ('D' | 'S' | 'W') => {
+                        let _ = write!(self.out, "[^{}]", perl_class(c)?);
+                    }
                     '-' => self.out.push_str("\\-"),
                     c => self.character_escape(c)?,
                 },

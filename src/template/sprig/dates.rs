@@ -25,10 +25,10 @@ pub(in crate::template) static FUNCTIONS: &[Function] = &[
         formatted(context, b"2006-01-02", &args[0], str_at(args, 1))
     }),
     fixed("dateModify", &[Str, TimeParam], |_, args| {
-        modified(args)?.unwrap_or_else(|| Ok(args[1].clone()))
+        modified(args).unwrap_or_else(|| Ok(args[1].clone()))
     }),
     fixed("date_modify", &[Str, TimeParam], |_, args| {
-        modified(args)?.unwrap_or_else(|| Ok(args[1].clone()))
+        modified(args).unwrap_or_else(|| Ok(args[1].clone()))
     }),
     fixed("mustDateModify", &[Str, TimeParam], must_date_modify),
     fixed("must_date_modify", &[Str, TimeParam], must_date_modify),
@@ -88,15 +88,15 @@ fn date_in_zone(context: &mut Context<'_>, args: &[Value]) -> Outcome {
 }
 
 /// The second argument later by the first; nothing when the first is no duration.
-fn modified(args: &[Value]) -> Result<Option<Outcome>, Failure> {
+fn modified(args: &[Value]) -> Option<Outcome> {
     let (Some(nanos), Value::Time(at)) = (duration::parse(&text_at(args, 0)), &args[1]) else {
-        return Ok(None);
+        return None;
     };
-    Ok(Some(moved(at.after(nanos))))
+    Some(moved(at.after(nanos)))
 }
 
 fn must_date_modify(_: &mut Context<'_>, args: &[Value]) -> Outcome {
-    modified(args)?.unwrap_or_else(|| Err("time: invalid duration".into()))
+    modified(args).unwrap_or_else(|| Err("time: invalid duration".into()))
 }
 
 /// Go's `strconv.ParseInt` in base 10 without its error: too large is the largest, no number is zero.

@@ -91,13 +91,13 @@ fn set(context: &mut Context<'_>, args: &[Value]) -> Outcome {
 
 /// A new dict of the entries that are named, or of those that are not.
 fn kept(context: &mut Context<'_>, args: &[Value], named: bool) -> Outcome {
-    let names: Vec<&[u8]> = (1..args.len()).map(|index| str_at(args, index)).collect();
+    let keys: Vec<&[u8]> = (1..args.len()).map(|index| str_at(args, index)).collect();
     let entries = map_at(args, 0).map(|map| map.entries()).unwrap_or_default();
-    context.step(names.len().saturating_mul(entries.len()))?;
+    context.step(keys.len().saturating_mul(entries.len()))?;
     context.dict(
         entries
             .into_iter()
-            .filter(|(key, _)| names.contains(&&key[..]) == named)
+            .filter(|(key, _)| keys.contains(&&key[..]) == named)
             .collect(),
     )
 }

@@ -18,16 +18,16 @@ pub(in crate::template) static FUNCTIONS: &[Function] = &[
     fixed("prepend", &[Any, Any], prepend),
     fixed("mustPrepend", &[Any, Any], prepend),
     fixed("first", &[Any], |_, args| {
-        element(args, "Cannot find first on type", |items| items.first())
+        element(args, "Cannot find first on type", <[Value]>::first)
     }),
     fixed("mustFirst", &[Any], |_, args| {
-        element(args, "Cannot find first on type", |items| items.first())
+        element(args, "Cannot find first on type", <[Value]>::first)
     }),
     fixed("last", &[Any], |_, args| {
-        element(args, "Cannot find last on type", |items| items.last())
+        element(args, "Cannot find last on type", <[Value]>::last)
     }),
     fixed("mustLast", &[Any], |_, args| {
-        element(args, "Cannot find last on type", |items| items.last())
+        element(args, "Cannot find last on type", <[Value]>::last)
     }),
     fixed("rest", &[Any], |context, args| {
         part(context, args, "Cannot find rest on type", |items| &items[1..])

@@ -49,12 +49,12 @@ fn divided(args: &[Value], divide: fn(i64, i64) -> i64) -> Outcome {
     }
 }
 
-/// The numbers from `start` until `stop`, none when the step leads away from it.
-fn numbers(context: &mut Context<'_>, start: i64, stop: i64, step: i64) -> Result<Vec<i64>, Failure> {
-    if (stop < start && step >= 0) || (stop >= start && step <= 0) {
+/// The numbers from `first` until `end`, none when the step leads away from it.
+fn numbers(context: &mut Context<'_>, first: i64, end: i64, step: i64) -> Result<Vec<i64>, Failure> {
+    if (end < first && step >= 0) || (end >= first && step <= 0) {
         return Ok(Vec::new());
     }
-    let distance = start.abs_diff(stop);
+    let distance = first.abs_diff(end);
     let count = distance.div_ceil(step.unsigned_abs());
     context.reserve(
         usize::try_from(count)
@@ -63,7 +63,7 @@ fn numbers(context: &mut Context<'_>, start: i64, stop: i64, step: i64) -> Resul
     )?;
     let count = i64::try_from(count).unwrap_or_default();
     Ok((0..count)
-        .map(|index| start.wrapping_add(index.wrapping_mul(step)))
+        .map(|index| first.wrapping_add(index.wrapping_mul(step)))
         .collect())
 }
 

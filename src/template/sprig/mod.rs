@@ -2,6 +2,7 @@
 //! included, because templates were written against them.
 
 mod cases;
+mod checksums;
 mod conversion;
 mod dates;
 mod defaults;
@@ -22,8 +23,9 @@ mod versions;
 use super::functions::Function;
 
 /// Every group's functions.
-pub(super) static GROUPS: [&[Function]; 17] = [
+pub(super) static GROUPS: [&[Function]; 18] = [
     cases::FUNCTIONS,
+    checksums::FUNCTIONS,
     conversion::FUNCTIONS,
     dates::FUNCTIONS,
     defaults::FUNCTIONS,

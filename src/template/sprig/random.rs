@@ -8,13 +8,13 @@ use crate::template::value::Value;
 
 pub(in crate::template) static FUNCTIONS: &[Function] = &[
     fixed("randAlphaNum", &[Int], |context, args| {
-        drawn(context, args, |c| c.is_ascii_alphanumeric())
+        drawn(context, args, u8::is_ascii_alphanumeric)
     }),
     fixed("randAlpha", &[Int], |context, args| {
-        drawn(context, args, |c| c.is_ascii_alphabetic())
+        drawn(context, args, u8::is_ascii_alphabetic)
     }),
     fixed("randNumeric", &[Int], |context, args| {
-        drawn(context, args, |c| c.is_ascii_digit())
+        drawn(context, args, u8::is_ascii_digit)
     }),
     fixed("randAscii", &[Int], |context, args| {
         drawn(context, args, |c| (b' '..=b'~').contains(c))

@@ -78,9 +78,9 @@ fn compiled(context: &mut Context<'_>, args: &[Value]) -> Result<Regex, Failure>
             .nest_limit(64)
             .build()
     };
-    let mut built = SIZES.iter().map(|(size, weight)| (build(*size), *weight));
+    let mut attempts = SIZES.iter().map(|(size, weight)| (build(*size), *weight));
     let (regex, weight) = loop {
-        match built.next() {
+        match attempts.next() {
             Some((Ok(regex), weight)) => break (regex, weight),
             Some((Err(regex::Error::CompiledTooBig(_)), _)) => {}
             Some((Err(_), _)) => return Err(invalid),
@@ -184,20 +184,17 @@ fn expanded(out: &mut String, template: &str, captures: &Captures<'_>) {
             rest = after;
             continue;
         }
-        match reference(after) {
-            Some((name, after)) => {
-                let group = match name.parse::<usize>() {
-                    Ok(index) => captures.get(index),
-                    Err(_) => captures.name(name),
-                };
-                out.push_str(group.map_or("", |group| group.as_str()));
-                rest = after;
-            }
-            None => {
-                out.push('$');
-                rest = after;
-            }
-        }
+        let Some((name, behind)) = reference(after) else {
+            out.push('$');
+            rest = after;
+            continue;
+        };
+        let group = match name.parse::<usize>() {
+            Ok(index) => captures.get(index),
+            Err(_) => captures.name(name),
+        };
+        out.push_str(group.map_or("", |group| group.as_str()));
+        rest = behind;
     }
     out.push_str(rest);
 }

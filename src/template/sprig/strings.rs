@@ -193,7 +193,7 @@ fn indent(context: &mut Context<'_>, args: &[Value], before: &[u8]) -> Outcome {
         return Err("negative Repeat count".into());
     };
     let text = str_at(args, 1);
-    let lines = 1 + text.iter().filter(|byte| **byte == b'\n').count();
+    let lines = 1 + memchr::memchr_iter(b'\n', text).count();
     context.reserve(spaces.saturating_mul(lines))?;
     let pad = vec![b' '; spaces];
     let lines = split(text, b"\n", None);
