@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::answer::Answer;
 use super::body;
+use super::decode::decode;
 use super::metrics::micros;
 use super::state::AppState;
 use crate::api::names::path::{MUTATE, VALIDATE};
@@ -44,7 +45,7 @@ async fn respond(state: &AppState, route: &'static str, request: Request) -> Res
 }
 
 fn answer(state: &AppState, route: &'static str, body: &[u8], started: Instant) -> Response {
-    let review = super::answer::decode(body);
+    let review = decode(body);
     let answer = match &review {
         Ok(review) => Answer::to(&review.request, decide(state, route, &review.request)),
         Err(undecodable) => Answer::invalid(undecodable),

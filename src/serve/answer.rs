@@ -1,7 +1,4 @@
-//! AdmissionReview on the wire: the question in, the answer out. Every answer is HTTP 200 and repeats the uid.
-
-use std::borrow::Cow;
-use std::cell::RefCell;
+//! The answer to an AdmissionReview on the wire. Every answer is HTTP 200 and repeats the uid.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, header};
@@ -9,27 +6,9 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::api::review::{ADMISSION_API_VERSION, AdmissionRequest, AdmissionReview, Cause, Verdict};
-
-/// A review that cannot be answered by looking at its object.
-#[derive(Debug)]
-pub(super) struct Undecodable {
-    /// Empty when even that could not be read.
-    uid: String,
-    fault: String,
-}
-
-/// Reads a review; objects stay as they are.
-pub(super) fn decode(body: &[u8]) -> Result<AdmissionReview<'_>, Undecodable> {
-    let fault = match serde_json::from_slice::<AdmissionReview<'_>>(body) {
-        Ok(review) if review.api_version == ADMISSION_API_VERSION => return Ok(review),
-        Ok(review) => format!("apiVersion is {:?}, not {ADMISSION_API_VERSION:?}", review.api_version),
-        Err(error) => format!("not an AdmissionReview: {error}"),
-    };
-    Err(Undecodable { uid: uid(body), fault })
-}
+use super::decode::Undecodable;
+use crate::api::review::{ADMISSION_API_VERSION, AdmissionRequest, Cause, Verdict};
 
 /// What the API server is told.
 #[derive(Debug, Serialize)]
@@ -192,69 +171,13 @@ fn patch(operations: &[crate::api::review::PatchOperation]) -> Option<String> {
     Some(STANDARD.encode(json))
 }
 
-/// The uid of something that is not quite a review, even when what follows it cannot be read.
-pub(super) fn uid(body: &[u8]) -> String {
-    let found = RefCell::new(String::new());
-    let mut json = serde_json::Deserializer::from_slice(body);
-    // What goes wrong behind the uid was reported already.
-    let _ = Find {
-        path: &["request", "uid"],
-        found: &found,
-    }
-    .deserialize(&mut json);
-    found.into_inner()
-}
-
-/// Follows a path of members to a string.
-struct Find<'a> {
-    path: &'a [&'a str],
-    found: &'a RefCell<String>,
-}
-
-impl<'de> DeserializeSeed<'de> for Find<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
-        json.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Find<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("an object with a uid")
-    }
-
-    fn visit_str<E>(self, text: &str) -> Result<(), E> {
-        if self.path.is_empty() {
-            text.clone_into(&mut self.found.borrow_mut());
-        }
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        while let Some(name) = members.next_key::<Cow<'de, str>>()? {
-            match self.path {
-                [first, rest @ ..] if name == *first => {
-                    members.next_value_seed(Find {
-                        path: rest,
-                        found: self.found,
-                    })?;
-                }
-                _ => drop(members.next_value::<IgnoredAny>()?),
-            }
-        }
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
     use super::*;
     use crate::api::review::PatchOperation;
+    use crate::serve::decode::decode;
 
     const REVIEW: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u-1",
         "kind":{"group":"dispatcher.ivan.vc","version":"v1beta1","kind":"JobTemplate"},"name":"a","operation":"CREATE"}}"#;
@@ -329,32 +252,14 @@ mod tests {
     }
 
     #[test]
-    fn the_uid_comes_back_whenever_it_can_be_read() {
-        for (body, uid) in [
-            (r#"{"request":{"uid":"u-2"}}"#, "u-2"),
-            (r#"{"request":{"uid":"u-3","object":{"a":"#, "u-3"),
-            (
-                r#"{"kind":[{"uid":"no"}],"request":{"object":{"uid":"no"},"uid":"u-\u0034"}}"#,
-                "u-4",
-            ),
-            (r#"{"request":{"uid":5}}"#, ""),
-            ("[]", ""),
-            ("", ""),
-        ] {
-            let undecodable = decode(body.as_bytes()).unwrap_err();
-            assert_eq!(undecodable.uid, uid, "{body}");
-            assert_eq!(Answer::invalid(&undecodable).decision(), "invalid");
-        }
-    }
-
-    #[test]
-    fn another_version_of_the_review_is_not_guessed_at() {
-        let body = REVIEW.replace("admission.k8s.io/v1", "admission.k8s.io/v1beta1");
-        let undecodable = decode(body.as_bytes()).unwrap_err();
-        assert_eq!(undecodable.uid, "u-1");
+    fn what_is_no_review_is_invalid() {
+        let undecodable = decode(br#"{"request":{"uid":"u-2"}}"#).unwrap_err();
+        let answer = Answer::invalid(&undecodable);
+        assert_eq!(answer.decision(), "invalid");
+        let told = serde_json::to_value(answer).unwrap();
         assert_eq!(
-            undecodable.fault,
-            "apiVersion is \"admission.k8s.io/v1beta1\", not \"admission.k8s.io/v1\""
+            (&told["response"]["uid"], &told["response"]["status"]["code"]),
+            (&json!("u-2"), &json!(400))
         );
     }
 }

@@ -148,7 +148,7 @@ impl Answer {
     }
 
     fn undecodable(body: &[u8], fault: impl fmt::Display) -> Self {
-        Self::refused(&super::answer::uid(body), format!("not a ConversionReview: {fault}"))
+        Self::refused(&super::decode::uid(body), format!("not a ConversionReview: {fault}"))
     }
 
     fn refused(uid: &str, fault: String) -> Self {

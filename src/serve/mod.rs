@@ -3,8 +3,10 @@
 mod admission;
 mod answer;
 mod body;
+mod certificate_files;
 mod connection;
 pub mod conversion;
+mod decode;
 pub mod error;
 pub mod execute;
 mod guard;
