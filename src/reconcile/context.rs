@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 use kube::ResourceExt;
 
+use super::backlog::Backlog;
 use super::error::Error;
 use super::events::Events;
 use super::holds::Holds;
@@ -29,6 +30,7 @@ pub(super) struct Context {
     pub(super) ledger: Arc<Ledger>,
     pub(super) events: Events,
     pub(super) metrics: Metrics,
+    pub(super) backlog: Arc<Backlog>,
 }
 
 impl Context {
@@ -38,7 +40,7 @@ impl Context {
     pub(super) async fn record(
         &self,
         stored: &JobExecution,
-        execution: &JobExecution,
+        execution: &Arc<JobExecution>,
         observed: Observed<'_>,
     ) -> Result<(), Error> {
         let next = status(execution, observed, &now());
@@ -50,7 +52,7 @@ impl Context {
             .replace_status::<JobExecution>(&execution.metadata, &next)
             .await?;
         if let Some(transition) = transition(&execution.status, &next) {
-            self.events.publish(execution, &transition);
+            self.events.publish(execution, transition);
         }
         if execution.status.phase != next.phase {
             match next.phase {

@@ -63,7 +63,7 @@ impl Held {
 }
 
 /// Makes the Job, unless nothing has changed since it could not be made.
-pub(super) async fn create(execution: &JobExecution, ctx: &Context) -> Result<Outcome, Error> {
+pub(super) async fn create(execution: &Arc<JobExecution>, ctx: &Context) -> Result<Outcome, Error> {
     let (namespace, _) = key(execution);
     let template = ctx.templates.get(&namespace, &execution.spec.job_template_name);
     let version = template
@@ -103,7 +103,7 @@ pub(super) async fn create(execution: &JobExecution, ctx: &Context) -> Result<Ou
 }
 
 async fn from_template(
-    execution: &JobExecution,
+    execution: &Arc<JobExecution>,
     template: &Arc<JobTemplate>,
     tries: u32,
     ctx: &Context,
@@ -175,7 +175,7 @@ async fn rendered(fresh: Fresh, template: Arc<JobTemplate>, ctx: &Context) -> Re
     outcome.unwrap_or_else(|_| Err("the template engine failed on this template and payload".into()))
 }
 
-async fn post(execution: &JobExecution, desired: &Desired, tries: u32, ctx: &Context) -> Result<Outcome, Error> {
+async fn post(execution: &Arc<JobExecution>, desired: &Desired, tries: u32, ctx: &Context) -> Result<Outcome, Error> {
     let (namespace, _) = key(execution);
     let error = match ctx
         .cluster
@@ -206,7 +206,7 @@ async fn post(execution: &JobExecution, desired: &Desired, tries: u32, ctx: &Con
     }
 }
 
-fn made(execution: &JobExecution, desired: &Desired, job_uid: &str, ctx: &Context) {
+fn made(execution: &Arc<JobExecution>, desired: &Desired, job_uid: &str, ctx: &Context) {
     let (namespace, name) = key(execution);
     let job = desired.name();
     ctx.ledger
@@ -215,7 +215,7 @@ fn made(execution: &JobExecution, desired: &Desired, job_uid: &str, ctx: &Contex
     let note = format!("Job {job} created");
     ctx.events.publish(
         execution,
-        &Transition {
+        Transition {
             reason: event::CREATED,
             warning: false,
             note,
@@ -233,7 +233,7 @@ fn made(execution: &JobExecution, desired: &Desired, job_uid: &str, ctx: &Contex
 }
 
 /// The name is in use: by this execution's own Job, of which no answer or no watch has told yet, or by a foreign one.
-async fn taken(execution: &JobExecution, desired: &Desired, ctx: &Context) -> Result<Outcome, Error> {
+async fn taken(execution: &Arc<JobExecution>, desired: &Desired, ctx: &Context) -> Result<Outcome, Error> {
     let (namespace, _) = key(execution);
     let name = desired.name();
     match ctx.cluster.get::<Job>(&namespace, name).await? {

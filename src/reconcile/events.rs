@@ -1,5 +1,8 @@
 //! Events on executions: queued, sent one after the other beside everything else, dropped and counted when too many wait.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::Event;
 use k8s_openapi::jiff::Timestamp;
 use kube::Resource;
@@ -7,6 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tracing::debug;
 
+use super::backlog::Backlog;
 use super::metrics::Metrics;
 use crate::api::dispatch::view::JobExecution;
 use crate::api::names::FIELD_MANAGER;
@@ -14,23 +18,41 @@ use crate::clients::cluster::{Cluster, DryRun};
 use crate::dispatch::transition::Transition;
 
 /// Events that may wait to be sent.
-const WAITING: usize = 1000;
+const WAITING: usize = 4096;
+/// While there is a backlog of Jobs to make, events are sent no faster.
+const PAUSE: Duration = Duration::from_millis(100);
 /// What is left of the 253 bytes of a name for the name of the object, before a dot and the time in hexadecimals.
 const NAME_BYTES: usize = 253 - 1 - 16;
 
 /// Where events are handed in; never waits.
 pub(super) struct Events {
-    queue: mpsc::Sender<(String, Value)>,
+    queue: mpsc::Sender<Waiting>,
     metrics: Metrics,
+}
+
+/// An event that has not been sent.
+struct Waiting {
+    execution: Arc<JobExecution>,
+    transition: Transition,
+    at: Timestamp,
 }
 
 impl Events {
     /// The queue, and the future that empties it.
-    pub(super) fn new(cluster: Cluster, metrics: Metrics) -> (Self, impl Future<Output = ()> + Send) {
-        let (queue, mut waiting) = mpsc::channel::<(String, Value)>(WAITING);
+    pub(super) fn new(
+        cluster: Cluster,
+        metrics: Metrics,
+        backlog: Arc<Backlog>,
+    ) -> (Self, impl Future<Output = ()> + Send) {
+        let (queue, mut waiting) = mpsc::channel::<Waiting>(WAITING);
         let send = async move {
-            while let Some((namespace, event)) = waiting.recv().await {
-                if let Err(error) = cluster.create::<Event>(&namespace, &event, DryRun::No).await {
+            while let Some(next) = waiting.recv().await {
+                if backlog.is_high() {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                let namespace = next.execution.metadata.namespace.as_deref().unwrap_or_default();
+                let event = event(&next.execution, &next.transition, next.at);
+                if let Err(error) = cluster.create::<Event>(namespace, &event, DryRun::No).await {
                     debug!(%error, cause = %error.failure, "event lost");
                 }
             }
@@ -39,13 +61,13 @@ impl Events {
     }
 
     /// Tells people what has happened to an execution.
-    pub(super) fn publish(&self, execution: &JobExecution, transition: &Transition) {
-        let namespace = execution.metadata.namespace.clone().unwrap_or_default();
-        if self
-            .queue
-            .try_send((namespace, event(execution, transition, Timestamp::now())))
-            .is_err()
-        {
+    pub(super) fn publish(&self, execution: &Arc<JobExecution>, transition: Transition) {
+        let waiting = Waiting {
+            execution: Arc::clone(execution),
+            transition,
+            at: Timestamp::now(),
+        };
+        if self.queue.try_send(waiting).is_err() {
             self.metrics.events_dropped.inc();
         }
     }

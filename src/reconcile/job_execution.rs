@@ -12,10 +12,15 @@ use super::observe::{Found, observe, recorded, reference};
 use crate::api::dispatch::view::{Job, JobExecution};
 use crate::dispatch::status::{End, Hold, Observed, Progress, end};
 
+/// While there is a backlog, a Job that has not started is looked at this often before that is recorded.
+const DEFERRAL: Duration = Duration::from_secs(3);
+
 /// Brings one execution a step further. Harmless to repeat, whatever was done before.
 pub(super) async fn reconcile(stored: Arc<JobExecution>, ctx: Arc<Context>) -> Result<Action, Error> {
     let execution = ctx.ledger.current(&stored);
-    let action = step(&stored, &execution, &ctx).await?;
+    let outcome = step(&stored, &execution, &ctx).await;
+    ctx.backlog.done(&execution);
+    let action = outcome?;
     ctx.ledger.succeeded(uid(&execution));
     Ok(action)
 }
@@ -26,7 +31,7 @@ pub(super) fn error_policy(execution: Arc<JobExecution>, error: &Error, ctx: Arc
     Action::requeue(error.retry(ctx.ledger.failed(uid(&execution))))
 }
 
-async fn step(stored: &JobExecution, execution: &JobExecution, ctx: &Context) -> Result<Action, Error> {
+async fn step(stored: &JobExecution, execution: &Arc<JobExecution>, ctx: &Context) -> Result<Action, Error> {
     let ended = end(&execution.status);
     if execution.metadata.deletion_timestamp.is_some() || ended == Some(End::JobDeleted) {
         return Ok(Action::await_change());
@@ -41,14 +46,21 @@ async fn step(stored: &JobExecution, execution: &JobExecution, ctx: &Context) ->
 }
 
 /// Records how far the Job has come; one that is new gets a moment to start first, which saves a write.
-async fn progress(stored: &JobExecution, execution: &JobExecution, job: &Job, ctx: &Context) -> Result<Action, Error> {
+async fn progress(
+    stored: &JobExecution,
+    execution: &Arc<JobExecution>,
+    job: &Job,
+    ctx: &Context,
+) -> Result<Action, Error> {
     let progress = Progress::of(job);
-    let grace = ctx
-        .ledger
-        .created(uid(execution))
-        .map_or(Duration::ZERO, |created| created.grace());
-    if progress == Progress::Waiting && !grace.is_zero() {
-        return Ok(Action::requeue(grace));
+    let created = ctx.ledger.created(uid(execution));
+    if let (Progress::Waiting, Some(created)) = (&progress, created) {
+        if !created.grace().is_zero() {
+            return Ok(Action::requeue(created.grace()));
+        }
+        if ctx.backlog.is_high() && !created.is_overdue() {
+            return Ok(Action::requeue(DEFERRAL));
+        }
     }
     ctx.record(
         stored,
@@ -63,7 +75,7 @@ async fn progress(stored: &JobExecution, execution: &JobExecution, job: &Job, ct
 }
 
 /// Makes the Job, or records why it cannot be made.
-async fn make(stored: &JobExecution, execution: &JobExecution, ctx: &Context) -> Result<Action, Error> {
+async fn make(stored: &JobExecution, execution: &Arc<JobExecution>, ctx: &Context) -> Result<Action, Error> {
     match create(execution, ctx).await? {
         Outcome::Made => {
             let grace = ctx
@@ -86,7 +98,7 @@ async fn make(stored: &JobExecution, execution: &JobExecution, ctx: &Context) ->
 }
 
 /// The recorded Job is gone without an end. The store may be behind, so the API server is asked how the execution stands.
-async fn lost(stored: &JobExecution, execution: &JobExecution, ctx: &Context) -> Result<Action, Error> {
+async fn lost(stored: &JobExecution, execution: &Arc<JobExecution>, ctx: &Context) -> Result<Action, Error> {
     let (namespace, name) = super::context::key(execution);
     let Some(fresh) = ctx.cluster.get::<JobExecution>(&namespace, &name).await? else {
         return Ok(Action::await_change());
@@ -98,7 +110,7 @@ async fn lost(stored: &JobExecution, execution: &JobExecution, ctx: &Context) ->
     if behind {
         return Ok(Action::requeue(Duration::from_secs(1)));
     }
-    ctx.record(stored, &fresh, Observed::JobDeleted).await?;
+    ctx.record(stored, &Arc::new(fresh), Observed::JobDeleted).await?;
     Ok(Action::await_change())
 }
 

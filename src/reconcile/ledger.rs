@@ -14,6 +14,9 @@ use crate::api::dispatch::view::JobExecution;
 /// A Job that has not started by then is recorded as created; most have, and save that write.
 const START_GRACE: Duration = Duration::from_secs(1);
 
+/// A Job is recorded by then even while there is a backlog.
+const LONGEST_DEFERRAL: Duration = Duration::from_secs(30);
+
 /// Own writes by UID of the execution.
 #[derive(Default)]
 pub(super) struct Ledger {
@@ -39,6 +42,11 @@ impl Created {
     /// How long it may still take to start before it is recorded without.
     pub(super) fn grace(&self) -> Duration {
         START_GRACE.saturating_sub(self.at.elapsed())
+    }
+
+    /// Whether it has to be recorded now, whatever else there is to do.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.at.elapsed() > LONGEST_DEFERRAL
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|---|
 //! | job_execution | JobExecution, JobTemplate, Job | one Job for each execution, and its status |
 
+mod backlog;
 mod context;
 mod create;
 mod error;

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::Shared;
+use super::backlog::Backlog;
 use super::context::Context;
 use super::error::Error;
 use super::events::Events;
@@ -31,7 +32,8 @@ type Outcome = Result<(ObjectRef<JobExecution>, Action), controller::Error<Error
 
 /// Runs the controllers until `stop`, then lets the reconciles that have begun come to their end.
 pub(super) async fn run(shared: &Shared, stop: CancellationToken) {
-    let (events, send) = Events::new(shared.cluster.clone(), shared.metrics.clone());
+    let backlog = Arc::new(Backlog::new(shared.options.concurrency));
+    let (events, send) = Events::new(shared.cluster.clone(), shared.metrics.clone(), Arc::clone(&backlog));
     let (jobs, holds, ledger) = (
         Arc::<Jobs>::default(),
         Arc::<Holds>::default(),
@@ -41,7 +43,12 @@ pub(super) async fn run(shared: &Shared, stop: CancellationToken) {
     let (listed, index_full) = oneshot::channel();
     let (store, writer) = reflector::store::<JobExecution>();
     let watches = join3(
-        executions(shared, writer, queue.clone(), (Arc::clone(&holds), Arc::clone(&ledger))),
+        executions(
+            shared,
+            writer,
+            queue.clone(),
+            (Arc::clone(&holds), Arc::clone(&ledger), Arc::clone(&backlog)),
+        ),
         all_jobs(
             shared,
             store.clone(),
@@ -60,6 +67,7 @@ pub(super) async fn run(shared: &Shared, stop: CancellationToken) {
         ledger,
         events,
         metrics: shared.metrics.clone(),
+        backlog,
     });
     let templates = shared.templates.clone();
     let ready = async move { join(templates.wait_until_ready(), index_full).await };
@@ -88,7 +96,7 @@ async fn executions(
     shared: &Shared,
     mut writer: reflector::store::Writer<JobExecution>,
     queue: Queue,
-    (holds, ledger): (Arc<Holds>, Arc<Ledger>),
+    (holds, ledger, backlog): (Arc<Holds>, Arc<Ledger>, Arc<Backlog>),
 ) {
     let store: Store<JobExecution> = writer.as_reader();
     let mut events = std::pin::pin!(shared.cluster.watch::<JobExecution>());
@@ -96,14 +104,19 @@ async fn executions(
         writer.apply_watcher_event(&event);
         match &event {
             Event::Init => {}
-            Event::InitApply(execution) | Event::Apply(execution) => enqueue(&queue, named(execution)),
+            Event::InitApply(execution) | Event::Apply(execution) => {
+                backlog.seen(execution);
+                enqueue(&queue, named(execution));
+            }
             Event::Delete(execution) => {
                 holds.forget(execution);
                 ledger.forget(execution);
+                backlog.done(execution);
             }
             Event::InitDone => {
                 let uids: std::collections::HashSet<_> = store.state().iter().filter_map(|known| known.uid()).collect();
                 ledger.retain(|uid| uids.contains(uid));
+                backlog.retain(|uid| uids.contains(uid));
             }
         }
     }
