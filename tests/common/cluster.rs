@@ -113,6 +113,11 @@ impl ControlPlane {
         serde_json::from_str(&self.kubectl(&arguments)).unwrap()
     }
 
+    /// Starts what has died since, at the same ports and with the same data.
+    pub fn restart(&self) {
+        self.script("up", &["--tier", "api", "--with", &std::process::id().to_string()]);
+    }
+
     fn script(&self, name: &str, arguments: &[&str]) {
         let script = checkout().join("tests/cluster").join(name);
         let folder = self.folder.to_str().unwrap();
