@@ -313,7 +313,7 @@ impl Controllers {
         let share = |seconds: f64| format!("{:.0}%", 100.0 * seconds / took.as_secs_f64());
         let mut line = format!("stationmaster {}", share(cpu(self.child.id())));
         for ((name, before), (_, after)) in before.iter().zip(after) {
-            line += &format!(", {name} {}", share(after - before));
+            line = format!("{line}, {name} {}", share(after - before));
         }
         line
     }
@@ -348,6 +348,6 @@ fn per_second(count: usize, took: Duration) -> f64 {
     f64::from(u32::try_from(count).unwrap()) / took.as_secs_f64()
 }
 
-fn row(name: &str, value: String) {
+fn row(name: &str, value: impl std::fmt::Display) {
     println!("{name:<55} {value}");
 }

@@ -12,6 +12,8 @@ use stationmaster::reconcile::{self, Metrics, Options, Shared};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+/// Reconciles at a time.
+const CONCURRENCY: u16 = 4;
 const CREATE: &str = "POST jobs";
 const STATUS: &str = "PUT jobexecutions run status";
 const DELETE: &str = "DELETE jobexecutions run";
@@ -31,7 +33,7 @@ impl Process {
         let stop = CancellationToken::new();
         let (templates, watch) = cluster.templates(stop.clone());
         let options = Options {
-            concurrency: 4,
+            concurrency: CONCURRENCY,
             lease_namespace: lease_namespace.map(Into::into),
         };
         let shared = Shared {
@@ -137,6 +139,30 @@ async fn a_job_that_does_not_start_is_recorded_after_a_second() {
     fake.expect_after(Duration::from_secs(1), STATUS).await;
     assert_eq!(reason(&fake), "JobCreated");
     fake.expect_silence().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_backlog_is_worked_off_before_its_jobs_are_told_about() {
+    const EXECUTIONS: usize = 200;
+    let fake = Fake::new();
+    fake.put("jobtemplates", template("{{ .Payload }}"));
+    for number in 0..EXECUTIONS {
+        let metadata = json!({"name": format!("run-{number}")});
+        fake.put(
+            "jobexecutions",
+            json!({"metadata": metadata, "spec": {"jobTemplateName": "t"}}),
+        );
+    }
+    fake.delay_writes(Duration::from_millis(100));
+    let _process = Process::start(&fake);
+    // The last few are no backlog any more.
+    for _ in 0..EXECUTIONS - 2 * usize::from(CONCURRENCY) {
+        fake.expect(CREATE).await;
+    }
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let recorded = |name: &String| fake.get("jobexecutions", name).unwrap()["status"]["phase"] == "Pending";
+    assert!(fake.names("jobexecutions").iter().all(recorded));
+    assert_eq!(fake.names("jobs").len(), EXECUTIONS);
 }
 
 #[tokio::test(start_paused = true)]

@@ -46,6 +46,7 @@ struct Store {
     calls: usize,
     last: Option<usize>,
     stalled: String,
+    delay: Duration,
 }
 
 /// What goes wrong with one call.
@@ -153,9 +154,14 @@ impl Fake {
         self.shared.cuts.send_modify(|cuts| *cuts += 1);
     }
 
+    /// Every write takes that long from now on.
+    pub fn delay_writes(&self, delay: Duration) {
+        self.store().delay = delay;
+    }
+
     /// Watches of this kind bring nothing until another kind, or none, is named.
     pub fn stall(&self, plural: &str) {
-        self.store().stalled = plural.to_owned();
+        plural.clone_into(&mut self.store().stalled);
         self.shared.version.send_modify(|_| {});
     }
 
@@ -204,9 +210,14 @@ impl Fake {
 
     async fn respond(&self, call: Call, body: Bytes) -> Response {
         let line = call.line();
-        let Some(fault) = self.admit(&line) else {
+        if !self.admit() {
             return std::future::pending().await;
-        };
+        }
+        let delay = self.store().delay;
+        if call.method != Method::GET {
+            tokio::time::sleep(delay).await;
+        }
+        let fault = self.fault(&line);
         if let Some(Fault::Status(code)) = fault {
             if call.method != Method::GET {
                 let _ = self.shared.writes.send(format!("{line} = {code}"));
@@ -230,19 +241,18 @@ impl Fake {
         }
     }
 
-    /// Counts a call and takes its fault; none when the caller is dead to the world.
-    fn admit(&self, line: &str) -> Option<Option<Fault>> {
+    /// Counts a call; false when the caller is dead to the world.
+    fn admit(&self) -> bool {
         let mut store = self.store();
         store.calls += 1;
-        if store.last.is_some_and(|last| store.calls > last) {
-            return None;
-        }
-        let place = store.faults.iter().position(|(start, _)| line.starts_with(start));
-        Some(
-            place
-                .and_then(|place| store.faults.remove(place))
-                .map(|(_, fault)| fault),
-        )
+        store.last.is_none_or(|last| store.calls <= last)
+    }
+
+    /// Takes what is to go wrong with this call.
+    fn fault(&self, line: &str) -> Option<Fault> {
+        let faults = &mut self.store().faults;
+        let place = faults.iter().position(|(start, _)| line.starts_with(start))?;
+        faults.remove(place).map(|(_, fault)| fault)
     }
 
     fn act(&self, call: &Call, body: &Bytes) -> Response {
@@ -289,13 +299,16 @@ impl Fake {
             loop {
                 if from < fake.store().compacted {
                     let gone = json!({"type": "ERROR", "object": {"kind": "Status", "code": 410, "reason": "Expired", "status": "Failure", "message": "too old"}});
-                    return Some((line(&gone), (fake, plural, u64::MAX, version, cuts)));
+                    return Some((
+                        Ok::<_, Infallible>(line(&gone)),
+                        (fake, plural, u64::MAX, version, cuts),
+                    ));
                 }
                 let found = fake.store().next(&plural, from);
                 if let Some((at, _, type_, object)) = found {
                     from = at;
                     return Some((
-                        line(&json!({"type": type_, "object": object})),
+                        Ok(line(&json!({"type": type_, "object": object}))),
                         (fake, plural, from, version, cuts),
                     ));
                 }
@@ -438,8 +451,8 @@ fn key(plural: &str, namespace: &str, name: &str) -> (String, String, String) {
     (plural.to_owned(), namespace.to_owned(), name.to_owned())
 }
 
-fn line(event: &Value) -> Result<Bytes, Infallible> {
-    Ok(format!("{event}\n").into())
+fn line(event: &Value) -> Bytes {
+    format!("{event}\n").into()
 }
 
 fn status(code: u16, reason: &str, message: &str) -> Response {
