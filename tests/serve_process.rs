@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, channel};
 
 use common::serve::{Client, REVIEW, SOON, certificate, eventually, install};
 use reqwest::{StatusCode, Version};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Nothing but what a test asks for.
 const QUIET: [&str; 2] = ["--metrics-bind-address=0", "--health-probe-bind-address=0"];
@@ -167,6 +167,46 @@ async fn new_clients_are_answered_and_sent_away(webhook: SocketAddr, authority: 
         .await
         .unwrap();
     assert_eq!((answer.version(), answer.status()), (Version::HTTP_2, StatusCode::OK));
+}
+
+/// Reviews that hold a secret where a payload is, and where none should be.
+fn secretive() -> Vec<(&'static str, String)> {
+    let review = |spec: Value| {
+        let kind = json!({"group": "dispatcher.ivan.vc", "version": "v1beta1", "kind": "JobExecution"});
+        let object = json!({"metadata": {"name": "a"}, "spec": spec});
+        let request = json!({"uid": "u", "operation": "CREATE", "kind": kind, "name": "a", "object": object});
+        json!({"apiVersion": "admission.k8s.io/v1", "request": request}).to_string()
+    };
+    vec![
+        ("allow", review(json!({"jobTemplateName": "a", "payload": "hunter2"}))),
+        (
+            "deny",
+            review(json!({"jobTemplateName": "a", "payload": "hunter2".repeat(100)})),
+        ),
+        ("deny", review(json!("hunter2"))),
+        ("invalid", "\"hunter2\"".to_owned()),
+    ]
+}
+
+#[tokio::test]
+async fn no_payload_is_logged_whatever_becomes_of_it() {
+    let (folder, bundle) = (tempfile::tempdir().unwrap(), certificate());
+    install(&bundle, folder.path());
+    let flags = ["--log-level=debug", "--drain-seconds=0", "--max-payload-bytes=99"];
+    let process = webhooks(folder.path(), &[&flags[..], &QUIET].concat());
+    let mut client = Client::connect(process.address("webhook"), &bundle.authority)
+        .await
+        .unwrap();
+    for (decision, review) in secretive() {
+        client.post("/validate", &review).await;
+        client.answer().await;
+        let line = process.logged("request");
+        assert_eq!(line["decision"], decision, "{line}");
+        assert!(!line.to_string().contains("hunter2"), "{line}");
+    }
+    process.terminate();
+    let (_, lines) = process.end();
+    assert!(!lines.concat().contains("hunter2"), "{lines:?}");
 }
 
 #[test]

@@ -60,35 +60,27 @@ fn answer(state: &AppState, route: &'static str, body: &[u8], started: Instant) 
     answer.into_response()
 }
 
-/// One line a request, with nothing of the object but its name.
+/// One line a request, with nothing of the object but its name and its faults.
 fn log(route: &'static str, request: Option<&AdmissionRequest<'_>>, answer: &Answer<'_>, started: Instant) {
     let (uid, decision, duration_us) = (answer.uid(), answer.decision(), micros(started));
-    match (request, answer.fault()) {
-        (Some(request), None) => tracing::info!(
-            uid,
-            route,
-            decision,
-            duration_us,
-            operation = &*request.operation,
-            kind = &*request.kind.kind,
-            namespace = &*request.namespace,
-            name = &*request.name,
-            "request"
-        ),
-        (Some(request), Some(fault)) => tracing::info!(
-            uid,
-            route,
-            decision,
-            duration_us,
-            operation = &*request.operation,
-            kind = &*request.kind.kind,
-            namespace = &*request.namespace,
-            name = &*request.name,
-            fault,
-            "request"
-        ),
-        (None, fault) => tracing::warn!(uid, route, decision, duration_us, fault, "request"),
-    }
+    let Some(request) = request else {
+        return tracing::warn!(uid, route, decision, duration_us, "request");
+    };
+    let (operation, kind) = (&*request.operation, &*request.kind.kind);
+    let (namespace, name) = (&*request.namespace, &*request.name);
+    let faults = answer.faults();
+    tracing::info!(
+        uid,
+        route,
+        decision,
+        duration_us,
+        operation,
+        kind,
+        namespace,
+        name,
+        faults,
+        "request"
+    );
 }
 
 /// Asks the domain, which knows its kinds. `Err` is a refusal that is no fault of the object.

@@ -83,9 +83,11 @@ impl<'a> Answer<'a> {
         self.response.uid
     }
 
-    /// Why the object is refused, if it is.
-    pub(super) fn fault(&self) -> Option<&str> {
-        self.response.status.as_ref().map(|status| status.message.as_str())
+    /// The faults of the object, if it has any. What could not be decoded has none: an error that quotes it could quote
+    /// a payload.
+    pub(super) fn faults(&self) -> Option<&str> {
+        let status = self.response.status.as_ref()?;
+        status.details.as_ref().map(|_| status.message.as_str())
     }
 
     /// The answer in one word, for logs and metrics.
@@ -252,10 +254,26 @@ mod tests {
     }
 
     #[test]
+    fn the_log_hears_of_faults_and_not_of_what_could_not_be_decoded() {
+        let review = decode(REVIEW.as_bytes()).unwrap();
+        let causes = vec![cause("spec.a", "bad")];
+        let denied = Verdict {
+            causes,
+            ..Verdict::default()
+        };
+        let faults = "JobTemplate.dispatcher.ivan.vc \"a\" is invalid: spec.a: bad";
+        assert_eq!(Answer::to(&review.request, Ok(denied)).faults(), Some(faults));
+        assert_eq!(
+            Answer::to(&review.request, Err("spec is \"secret\"".to_owned())).faults(),
+            None
+        );
+    }
+
+    #[test]
     fn what_is_no_review_is_invalid() {
         let undecodable = decode(br#"{"request":{"uid":"u-2"}}"#).unwrap_err();
         let answer = Answer::invalid(&undecodable);
-        assert_eq!(answer.decision(), "invalid");
+        assert_eq!((answer.decision(), answer.faults()), ("invalid", None));
         let told = serde_json::to_value(answer).unwrap();
         assert_eq!(
             (&told["response"]["uid"], &told["response"]["status"]["code"]),
