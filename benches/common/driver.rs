@@ -28,7 +28,11 @@ impl Seen {
         self.latencies.len() as f64 / self.elapsed.as_secs_f64()
     }
 
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a length is an index")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a length is an index"
+    )]
     /// The latency that this share of all answers did not exceed.
     pub fn quantile(&self, share: f64) -> Duration {
         let index = (self.latencies.len() as f64 * share) as usize;

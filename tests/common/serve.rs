@@ -146,7 +146,8 @@ impl Client {
 
     /// Sends the head of a request and waits until its handler wants the body.
     pub async fn begin(&mut self, path: &str, length: usize) {
-        self.send(&head(path, length).replace("\r\n\r\n", "\r\nexpect: 100-continue\r\n\r\n")).await;
+        self.send(&head(path, length).replace("\r\n\r\n", "\r\nexpect: 100-continue\r\n\r\n"))
+            .await;
         assert_eq!(self.answer().await, "HTTP/1.1 100 Continue\r\n\r\n");
     }
 
