@@ -11,6 +11,8 @@ use super::value::{Items, List, MAX_DEPTH, Map, Str, Value};
 /// One rendering.
 pub(super) struct Context<'i> {
     pub(super) input: &'i Input<'i>,
+    /// The fields of the data that were asked for.
+    pub(super) data: [Option<Str>; 6],
     pub(super) random: Random,
     /// Patterns that were used before, with the weight of a search.
     pub(super) regexes: HashMap<String, (regex::Regex, usize)>,
@@ -35,6 +37,7 @@ impl<'i> Context<'i> {
         let random = Random::new(input.uid, field_path);
         Context {
             input,
+            data: Default::default(),
             random,
             regexes: HashMap::new(),
             limits,

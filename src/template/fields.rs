@@ -52,17 +52,26 @@ pub(super) fn field(context: &mut Context<'_>, of: &Value, name: &str, args: &[V
     }
 }
 
-/// A field of the template's data.
-fn data(context: &Context<'_>, name: &str) -> Option<Value> {
+/// A field of the template's data, made a value the first time it is asked for.
+fn data(context: &mut Context<'_>, name: &str) -> Option<Value> {
+    let index = DATA.iter().position(|known| *known == name)?;
+    if let Some(text) = &context.data[index] {
+        return Some(Value::Str(Str::clone(text)));
+    }
     let input = context.input;
-    let text = match name {
-        "Name" => input.name,
-        "Namespace" => input.namespace,
-        "Payload" => input.payload,
-        "Template" => input.template,
-        "UID" => input.uid,
-        "Date" => return Some(Value::Str(time::rfc3339(input.date).into_bytes().into())),
-        _ => return None,
+    let date;
+    let text = match index {
+        0 => input.name,
+        1 => input.namespace,
+        2 => input.payload,
+        3 => input.template,
+        4 => input.uid,
+        _ => {
+            date = time::rfc3339(input.date);
+            &date
+        }
     };
-    Some(Value::Str(Str::from(text.as_bytes())))
+    let text = Str::from(text.as_bytes());
+    context.data[index] = Some(Str::clone(&text));
+    Some(Value::Str(text))
 }
