@@ -1,7 +1,7 @@
 //! Templates: Go's `text/template` with Sprig for the strings of job templates. Pure tools; nothing here reads a
 //! clock, a file or the environment.
 //!
-//! The engine is our own, on Go's grammar: [`Template::parse`] runs `lex` and `parse` into a `tree` and `check`s it,
+//! The engine is our own, on Go's grammar: [`Template::parse`] runs `lex`, `parse` and `pipeline` into a `tree` and `check`s it,
 //! [`Template::render`] walks it (`exec`, `eval`) over `value`s that keep Go's types apart. `builtins` are the
 //! functions of `text/template` itself and `sprig` holds Sprig's. Golden pairs in `tests/data/templates`, written by
 //! Go's own packages, prove that the output is the same.
@@ -11,6 +11,7 @@ mod check;
 mod compare;
 mod constraint;
 mod context;
+mod cursor;
 mod decimal;
 mod duration;
 mod eval;
@@ -25,6 +26,7 @@ mod layout_parse;
 mod lex;
 mod number;
 mod parse;
+mod pipeline;
 mod print;
 mod printf;
 mod quote;
@@ -36,5 +38,6 @@ mod time;
 mod tree;
 mod unicode;
 mod value;
+mod verbs;
 
 pub use go::{Error, Fault, Input, Limits, Template};

@@ -1,21 +1,18 @@
 //! Makes the syntax tree of a source by Go's grammar. Where Go stops at the first error, this goes on behind the
 //! action that holds it, so that the author sees every fault at once.
 
-use std::collections::BTreeMap;
-
+use super::cursor::{Parsed, Parser, Scope};
 use super::fault::Fault;
-use super::functions::{self, Lookup};
 use super::lex::{Kind, Token, tokens};
-use super::number;
 use super::quote::unquote;
-use super::tree::{Branch, Command, Node, Operand, Pipe, Range, Tree};
+use super::tree::{Branch, Node, Range, Tree};
 
 /// Source that is not literal may be this long.
 pub(super) const MAX_SOURCE: usize = 64 * 1024;
 /// So many actions may stand in one source.
 const MAX_ACTIONS: usize = 1024;
 /// Blocks, and parentheses, may be nested this deep; parser and rendering recurse no deeper.
-const MAX_NESTING: usize = 32;
+pub(super) const MAX_NESTING: usize = 32;
 
 /// The tree of a source, or everything that is wrong with its syntax.
 pub(super) fn parse(source: &str) -> Result<Tree, Vec<Fault>> {
@@ -56,11 +53,6 @@ pub(super) fn parse(source: &str) -> Result<Tree, Vec<Fault>> {
     }
 }
 
-/// A fault was recorded; the action cannot be understood further.
-struct Bad;
-
-type Parsed<T> = Result<T, Bad>;
-
 /// What a list of nodes ran into.
 #[derive(PartialEq)]
 enum Ending {
@@ -69,107 +61,7 @@ enum Ending {
     Stop,
 }
 
-/// What is visible at one place of one template.
-struct Scope {
-    variables: Vec<String>,
-    ranges: usize,
-}
-
-impl Default for Scope {
-    fn default() -> Self {
-        Scope {
-            variables: vec!["$".to_owned()],
-            ranges: 0,
-        }
-    }
-}
-
-#[derive(Default)]
-struct Parser<'s> {
-    tokens: Vec<Token<'s>>,
-    next: usize,
-    faults: Vec<Fault>,
-    defined: BTreeMap<String, Vec<Node>>,
-    scope: Scope,
-    blocks: usize,
-    parens: usize,
-}
-
 impl<'s> Parser<'s> {
-    fn peek(&self) -> &Token<'s> {
-        // The last token is never passed.
-        &self.tokens[self.next.min(self.tokens.len() - 1)]
-    }
-
-    fn take(&mut self) -> Token<'s> {
-        let token = self.peek().clone();
-        self.next += 1;
-        token
-    }
-
-    fn skip_space(&mut self) {
-        while self.peek().kind == Kind::Space {
-            self.next += 1;
-        }
-    }
-
-    fn peek_word(&mut self) -> &Token<'s> {
-        self.skip_space();
-        self.peek()
-    }
-
-    fn take_word(&mut self) -> Token<'s> {
-        self.skip_space();
-        self.take()
-    }
-
-    fn stopped(&self) -> bool {
-        matches!(self.peek().kind, Kind::End | Kind::Error)
-    }
-
-    fn fault(&mut self, line: usize, message: impl Into<String>) -> Bad {
-        self.faults.push(Fault::new(line, message));
-        Bad
-    }
-
-    fn unexpected(&mut self, token: &Token<'s>, context: &str) -> Bad {
-        match token.kind {
-            // The token stream ends here, so everything that still waits for an end stays silent.
-            Kind::Error if self.faults.iter().any(|fault| fault.message == token.text) => Bad,
-            Kind::Error => self.fault(token.line, token.text.clone()),
-            _ => self.fault(token.line, format!("unexpected {} in {context}", token.describe())),
-        }
-    }
-
-    fn expect(&mut self, kind: Kind, context: &str) -> Parsed<Token<'s>> {
-        let token = self.take_word();
-        if token.kind == kind {
-            Ok(token)
-        } else {
-            Err(self.unexpected(&token, context))
-        }
-    }
-
-    /// Goes on behind the action in which a fault was found.
-    fn recover(&mut self) {
-        while !self.stopped() {
-            if self.take().kind == Kind::RightDelim {
-                break;
-            }
-        }
-    }
-
-    /// The value, or its default behind the action that could not be understood.
-    fn or_recover<T: Default>(&mut self, parsed: Parsed<T>) -> T {
-        parsed.unwrap_or_else(|Bad| {
-            // The fault may be the closing delimiter itself.
-            if self.next == 0 || self.tokens[self.next.min(self.tokens.len()) - 1].kind != Kind::RightDelim {
-                self.recover();
-            }
-            T::default()
-        })
-    }
-
     fn source(&mut self) -> Vec<Node> {
         let mut root = Vec::new();
         loop {
@@ -414,225 +306,6 @@ impl<'s> Parser<'s> {
                 self.defined.insert(name, body);
             }
         }
-    }
-
-    fn pipe(&mut self, context: &str, end: Kind) -> Parsed<Pipe> {
-        let mut pipe = Pipe {
-            line: self.peek_word().line,
-            ..Pipe::default()
-        };
-        self.declarations(context, &mut pipe)?;
-        loop {
-            let token = self.peek_word().clone();
-            match token.kind {
-                kind if kind == end => {
-                    self.next += 1;
-                    break;
-                }
-                Kind::Bool
-                | Kind::CharConstant
-                | Kind::Complex
-                | Kind::Dot
-                | Kind::Field
-                | Kind::Identifier
-                | Kind::Number
-                | Kind::RawStr
-                | Kind::Str
-                | Kind::Variable
-                | Kind::LeftParen => pipe.commands.push(self.command()?),
-                Kind::Keyword if token.text == "nil" => pipe.commands.push(self.command()?),
-                _ => {
-                    self.next += 1;
-                    return Err(self.unexpected(&token, context));
-                }
-            }
-        }
-        self.check_pipe(&pipe, context)?;
-        if !pipe.assign {
-            self.scope.variables.extend(pipe.variables.iter().cloned());
-        }
-        Ok(pipe)
-    }
-
-    /// `$x :=`, `$x =`, and for `range` also `$x, $y :=`.
-    fn declarations(&mut self, context: &str, pipe: &mut Pipe) -> Parsed<()> {
-        while self.peek_word().kind == Kind::Variable {
-            let start = self.next;
-            let variable = self.take();
-            let token = self.peek_word().clone();
-            match token.kind {
-                Kind::Assign | Kind::Declare => {
-                    self.next += 1;
-                    pipe.assign = token.kind == Kind::Assign;
-                    pipe.variables.push(variable.text.into_owned());
-                    return self.check_assigned(pipe);
-                }
-                Kind::Char if token.text == "," => {
-                    self.next += 1;
-                    pipe.variables.push(variable.text.into_owned());
-                    if context != "range" || pipe.variables.len() > 1 {
-                        return Err(self.fault(token.line, format!("too many declarations in {context}")));
-                    }
-                    if !matches!(
-                        self.peek_word().kind,
-                        Kind::Variable | Kind::RightDelim | Kind::RightParen
-                    ) {
-                        return Err(self.fault(token.line, "range can only initialize variables"));
-                    }
-                }
-                _ => {
-                    self.next = start;
-                    return Ok(());
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Only what is declared can be assigned to.
-    fn check_assigned(&mut self, pipe: &Pipe) -> Parsed<()> {
-        let unknown = pipe
-            .variables
-            .iter()
-            .find(|name| pipe.assign && !self.scope.variables.contains(name))
-            .cloned();
-        match unknown {
-            Some(name) => Err(self.fault(pipe.line, format!("undefined variable: {name}"))),
-            None => Ok(()),
-        }
-    }
-
-    fn check_pipe(&mut self, pipe: &Pipe, context: &str) -> Parsed<()> {
-        if pipe.commands.is_empty() {
-            return Err(self.fault(pipe.line, format!("missing value for {context}")));
-        }
-        let stage = pipe.commands.iter().skip(1).position(|command| {
-            matches!(
-                command.operands[0],
-                Operand::Bool(_) | Operand::Dot | Operand::Nil | Operand::Number(_) | Operand::Str(..)
-            )
-        });
-        match stage {
-            Some(stage) => Err(self.fault(
-                pipe.line,
-                format!("non executable command in pipeline stage {}", stage + 2),
-            )),
-            None => Ok(()),
-        }
-    }
-
-    fn command(&mut self) -> Parsed<Command> {
-        let mut operands = Vec::new();
-        loop {
-            self.skip_space();
-            if let Some(operand) = self.operand()? {
-                operands.push(operand);
-            }
-            let token = self.peek().clone();
-            match token.kind {
-                Kind::Space => {}
-                Kind::RightDelim | Kind::RightParen => break,
-                Kind::Pipe => {
-                    self.next += 1;
-                    break;
-                }
-                _ => {
-                    self.next += 1;
-                    return Err(self.unexpected(&token, "operand"));
-                }
-            }
-        }
-        if operands.is_empty() {
-            let line = self.peek().line;
-            return Err(self.fault(line, "empty command"));
-        }
-        Ok(Command { operands })
-    }
-
-    fn operand(&mut self) -> Parsed<Option<Operand>> {
-        let line = self.peek().line;
-        let Some(term) = self.term()? else { return Ok(None) };
-        let mut fields = Vec::new();
-        while self.peek().kind == Kind::Field {
-            fields.push(self.take().text[1..].to_owned());
-        }
-        if fields.is_empty() {
-            return Ok(Some(term));
-        }
-        Ok(Some(match term {
-            Operand::Field(mut names) => {
-                names.append(&mut fields);
-                Operand::Field(names)
-            }
-            Operand::Variable(name, _) => Operand::Variable(name, fields),
-            Operand::Pipe(_) | Operand::Function(_) => Operand::Chain(Box::new(term), fields),
-            term => {
-                let quoted = super::quote::quote(term.to_string().as_bytes());
-                return Err(self.fault(line, format!("unexpected . after term {quoted}")));
-            }
-        }))
-    }
-
-    fn term(&mut self) -> Parsed<Option<Operand>> {
-        let token = self.peek_word().clone();
-        self.next += 1;
-        Ok(Some(match token.kind {
-            Kind::Identifier => self.function(&token),
-            Kind::Dot => Operand::Dot,
-            Kind::Keyword if token.text == "nil" => Operand::Nil,
-            Kind::Variable => {
-                if !self.scope.variables.iter().any(|name| *name == token.text) {
-                    // The rest of the action can still be understood.
-                    let quoted = super::quote::quote(token.text.as_bytes());
-                    self.fault(token.line, format!("undefined variable {quoted}"));
-                }
-                Operand::Variable(token.text.into_owned(), Vec::new())
-            }
-            Kind::Field => Operand::Field(vec![token.text[1..].to_owned()]),
-            Kind::Bool => Operand::Bool(token.text == "true"),
-            Kind::CharConstant | Kind::Complex | Kind::Number => match number::constant(&token.text) {
-                Ok(number) => Operand::Number(number),
-                Err(message) => return Err(self.fault(token.line, message)),
-            },
-            Kind::LeftParen => return self.parenthesised(token.line).map(Some),
-            Kind::Str | Kind::RawStr => match unquote(&token.text) {
-                Some(text) => Operand::Str(text.into(), token.text.into_owned()),
-                None => return Err(self.fault(token.line, "invalid syntax")),
-            },
-            _ => {
-                self.next -= 1;
-                return Ok(None);
-            }
-        }))
-    }
-
-    fn function(&mut self, token: &Token<'s>) -> Operand {
-        match functions::lookup(&token.text) {
-            Lookup::Found(function) => return Operand::Function(function),
-            Lookup::LeftOut => {
-                let quoted = super::quote::quote(token.text.as_bytes());
-                self.fault(
-                    token.line,
-                    format!("function {quoted} not defined: it is left out on purpose"),
-                );
-            }
-            Lookup::Unknown => {
-                let quoted = super::quote::quote(token.text.as_bytes());
-                self.fault(token.line, format!("function {quoted} not defined"));
-            }
-        }
-        // The rest of the action can still be understood.
-        Operand::Nil
-    }
-
-    fn parenthesised(&mut self, line: usize) -> Parsed<Operand> {
-        if self.parens >= MAX_NESTING {
-            return Err(self.fault(line, format!("parentheses are nested deeper than {MAX_NESTING}")));
-        }
-        self.parens += 1;
-        let pipe = self.pipe("parenthesized pipeline", Kind::RightParen);
-        self.parens -= 1;
-        Ok(Operand::Pipe(Box::new(pipe?)))
     }
 }
 
