@@ -207,6 +207,22 @@ fn metadata_in_a_template_has_upstreams_keys() {
 }
 
 #[test]
+fn references_may_leave_out_the_name_as_in_kubernetes() {
+    let crd = &trees()[1];
+    let nodes = nodes(crd);
+    for (name, required) in [
+        (".containers[].envFrom[].configMapRef", Value::Null),
+        (".containers[].env[].valueFrom.secretKeyRef", serde_json::json!(["key"])),
+        (".imagePullSecrets[]", Value::Null),
+        (".volumes[].configMap", Value::Null),
+    ] {
+        let found = in_pod_spec(&nodes, name);
+        assert_eq!(found.len(), 2, "{name}");
+        assert!(found.iter().all(|node| node["required"] == required), "{name}");
+    }
+}
+
+#[test]
 fn restart_policy_defaults_to_never() {
     let crd = &trees()[1];
     let nodes = nodes(crd);

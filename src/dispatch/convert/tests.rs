@@ -237,3 +237,45 @@ fn strangers_are_refused() {
         "no conversion for kind \"PersistentVolumeClaimInstance\": known are JobTemplate and JobExecution"
     );
 }
+
+#[test]
+fn what_is_derived_is_what_the_reconciler_would_have_recorded() {
+    use crate::api::dispatch::v1beta1::JobExecutionStatus;
+    use crate::api::dispatch::view::{Job, JobExecution};
+    use crate::dispatch::status::{Hold, Observed, Progress, reference, status};
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    let now: Time = serde_json::from_value(json!("2026-01-01T00:00:09Z")).expect("a time");
+    let reference = reference("here", "run", "j");
+    let mut recorded = JobExecutionStatus::default();
+    let mut jobs: Vec<Option<Value>> = vec![None];
+    let started = json!({"startTime": "2026-01-01T00:00:09Z"});
+    jobs.extend([json!({}), started.clone()].map(Some));
+    for outcome in ["Complete", "Failed"] {
+        let mut ended = started.clone();
+        ended["conditions"] =
+            json!([{"type": outcome, "status": "True", "lastTransitionTime": "2026-01-01T00:00:09Z"}]);
+        jobs.push(Some(ended));
+    }
+    for job in jobs {
+        let job: Option<Job> = job.map(|status| {
+            serde_json::from_value(json!({"metadata": {"name": "run"}, "status": status})).expect("a Job")
+        });
+        let execution = json!({"metadata": {"generation": 1}, "status": recorded});
+        let execution: JobExecution = serde_json::from_value(execution).expect("an execution");
+        let hold = Hold {
+            reason: "RenderError",
+            message: "no",
+        };
+        let observed = job.as_ref().map_or(Observed::Held(hold), |job| Observed::Job {
+            reference: &reference,
+            progress: Progress::of(job),
+        });
+        recorded = status(&execution, observed, &now);
+        let mut object = finished();
+        object["status"] = serde_json::to_value(&recorded).expect("a status");
+        let lower = down(&object);
+        assert_eq!(lower["metadata"], object["metadata"], "all of it follows: {recorded:?}");
+        assert_eq!(up(&lower), object);
+    }
+}
