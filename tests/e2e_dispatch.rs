@@ -1,5 +1,7 @@
 //! Executions on a real API server and Job controller. There is no node: the tests end pods as a kubelet would.
 
+#![allow(clippy::unwrap_used, reason = "what is not there is a failure of the test")]
+
 mod common;
 
 use std::process::Command;

@@ -1,5 +1,7 @@
 //! The reconciler's calls, scenario by scenario, against an API server in process. Time is simulated.
 
+#![allow(clippy::unwrap_used, reason = "what is not there is a failure of the test")]
+
 mod common;
 
 use std::sync::Arc;

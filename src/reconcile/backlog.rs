@@ -4,6 +4,8 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::{Semaphore, SemaphorePermit};
+
 use super::context::uid;
 use crate::api::dispatch::view::JobExecution;
 
@@ -11,14 +13,17 @@ use crate::api::dispatch::view::JobExecution;
 pub(super) struct Backlog {
     new: Mutex<HashSet<String>>,
     limit: usize,
+    telling: Semaphore,
 }
 
 impl Backlog {
     /// A backlog is what takes more than two rounds of that many reconciles at a time.
     pub(super) fn new(concurrency: u16) -> Self {
+        let concurrency = usize::from(concurrency);
         Self {
             new: Mutex::default(),
-            limit: 2 * usize::from(concurrency),
+            limit: 2 * concurrency,
+            telling: Semaphore::new(concurrency.div_ceil(2)),
         }
     }
 
@@ -43,6 +48,11 @@ impl Backlog {
     /// Whether many wait.
     pub(super) fn is_high(&self) -> bool {
         self.lock().len() > self.limit
+    }
+
+    /// Leave to tell of something that is not urgent: half of the reconciles at a time stay free for what is.
+    pub(super) fn may_tell(&self) -> Option<SemaphorePermit<'_>> {
+        self.telling.try_acquire().ok()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashSet<String>> {
@@ -72,5 +82,14 @@ mod tests {
         assert!(backlog.is_high());
         backlog.done(&execution("a", &json!({})));
         assert!(!backlog.is_high());
+    }
+
+    #[test]
+    fn half_of_the_reconciles_may_tell() {
+        let backlog = Backlog::new(3);
+        let leave = [backlog.may_tell(), backlog.may_tell()];
+        assert!(leave.iter().all(Option::is_some) && backlog.may_tell().is_none());
+        drop(leave);
+        assert!(backlog.may_tell().is_some());
     }
 }

@@ -4,14 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kube::runtime::controller::Action;
+use tokio::sync::SemaphorePermit;
 
 use super::context::{Context, uid};
-use super::create::{Held, Outcome, create};
+use super::create::{Outcome, create};
 use super::error::Error;
+use super::held::Held;
 use super::observe::{Found, observe, recorded, reference};
 use crate::api::dispatch::view::{Job, JobExecution};
 use crate::dispatch::status::{End, Hold, Observed, Progress, end};
 
+/// When there is no leave to tell of something that is not urgent, it is asked for again after that.
+const TURN: Duration = Duration::from_millis(500);
 /// While there is a backlog, a Job that has not started is looked at this often before that is recorded.
 const DEFERRAL: Duration = Duration::from_secs(3);
 
@@ -45,33 +49,42 @@ async fn step(stored: &JobExecution, execution: &Arc<JobExecution>, ctx: &Contex
     }
 }
 
-/// Records how far the Job has come; one that is new gets a moment to start first, which saves a write.
+/// Records how far the Job has come.
 async fn progress(
     stored: &JobExecution,
     execution: &Arc<JobExecution>,
     job: &Job,
     ctx: &Context,
 ) -> Result<Action, Error> {
-    let progress = Progress::of(job);
-    let created = ctx.ledger.created(uid(execution));
-    if let (Progress::Waiting, Some(created)) = (&progress, created) {
+    let (progress, reference) = (Progress::of(job), reference(job));
+    let observed = Observed::Job {
+        reference: &reference,
+        progress,
+    };
+    let _leave = if progress == Progress::Waiting {
+        match leave_to_tell(execution, ctx) {
+            Ok(leave) => Some(leave),
+            Err(pause) => return Ok(Action::requeue(pause)),
+        }
+    } else {
+        None
+    };
+    ctx.record(stored, execution, observed).await?;
+    Ok(Action::await_change())
+}
+
+/// A Job that has not started gets a moment to do so before that is recorded, which saves a write, and more than that
+/// while Jobs are still to be made.
+fn leave_to_tell<'c>(execution: &JobExecution, ctx: &'c Context) -> Result<SemaphorePermit<'c>, Duration> {
+    if let Some(created) = ctx.ledger.created(uid(execution)) {
         if !created.grace().is_zero() {
-            return Ok(Action::requeue(created.grace()));
+            return Err(created.grace());
         }
         if ctx.backlog.is_high() && !created.is_overdue() {
-            return Ok(Action::requeue(DEFERRAL));
+            return Err(DEFERRAL);
         }
     }
-    ctx.record(
-        stored,
-        execution,
-        Observed::Job {
-            reference: &reference(job),
-            progress,
-        },
-    )
-    .await?;
-    Ok(Action::await_change())
+    ctx.backlog.may_tell().ok_or(TURN)
 }
 
 /// Makes the Job, or records why it cannot be made.

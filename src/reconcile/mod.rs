@@ -9,6 +9,7 @@ mod context;
 mod create;
 mod error;
 mod events;
+mod held;
 mod holds;
 mod job_execution;
 mod jobs;
@@ -16,6 +17,7 @@ mod lease;
 mod ledger;
 mod metrics;
 mod observe;
+mod post;
 mod term;
 
 use std::sync::Arc;
