@@ -1,68 +1,20 @@
-//! `/convert`: decode the review, convert each object, write the answer in one piece. Objects are neither decoded nor
-//! copied on the way, so that an answer costs little more than reading the question.
+//! ConversionReview on the wire: decode the question, convert each object, write the answer in one piece. Objects are
+//! neither decoded nor copied on the way, so that an answer costs little more than reading the question.
 
 use std::fmt;
-use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::body::{self, Whole};
-use super::metrics::micros;
-use super::state::AppState;
-use crate::api::names::path::CONVERT;
 use crate::api::review::{CONVERSION_API_VERSION, ConversionRequest, ConversionReview};
 use crate::dispatch::convert::{Converted, Error, Members, Version, convert, convert_within};
 
-/// The API server sends one object at a time, but the protocol has lists of any length.
-const BODY_LIMIT: usize = 256 << 20;
-/// What the API server waits for us when it does not say.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// From this size on a body is converted beside the threads that serve connections.
-const LARGE: usize = 1 << 20;
 /// What is handed to a connection at once: it copies what it is given.
 const CHUNK: usize = 64 << 10;
-
-/// `POST /convert`.
-pub(super) async fn respond(State(state): State<AppState>, request: Request) -> Response {
-    let started = Instant::now();
-    let patience = super::admission::patience(request.uri().query()).unwrap_or(PATIENCE);
-    let body = match body::read(request.into_body(), BODY_LIMIT, patience).await {
-        Ok(body) => body,
-        Err(error) => {
-            tracing::warn!(route = CONVERT, decision = "unread", %error, "request");
-            state.metrics.observe(CONVERT, "unread", started);
-            return error.into_response();
-        }
-    };
-    let answer = if body.len() < LARGE {
-        answer(&body)
-    } else {
-        beside(body).await
-    };
-    state.metrics.observe(CONVERT, answer.decision(), started);
-    let Answer {
-        uid, objects, fault, ..
-    } = &answer;
-    let duration_us = micros(started);
-    match fault {
-        None => tracing::info!(%uid, route = CONVERT, decision = "convert", objects, duration_us, "request"),
-        Some(fault) => tracing::warn!(%uid, route = CONVERT, decision = "refuse", %fault, duration_us, "request"),
-    }
-    answer.into_response()
-}
-
-async fn beside(body: Whole) -> Answer {
-    match tokio::task::spawn_blocking(move || answer(&body)).await {
-        Ok(answer) => answer,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-    }
-}
 
 /// The answer to a ConversionReview.
 #[derive(Debug)]
@@ -148,7 +100,10 @@ impl Answer {
     }
 
     fn undecodable(body: &[u8], fault: impl fmt::Display) -> Self {
-        Self::refused(&super::decode::uid(body), format!("not a ConversionReview: {fault}"))
+        Self::refused(
+            &crate::serve::decode::uid(body),
+            format!("not a ConversionReview: {fault}"),
+        )
     }
 
     fn refused(uid: &str, fault: String) -> Self {
@@ -165,7 +120,8 @@ impl Answer {
         }
     }
 
-    fn decision(&self) -> &'static str {
+    /// The answer in one word, for logs and metrics.
+    pub(super) fn decision(&self) -> &'static str {
         if self.fault.is_some() { "refuse" } else { "convert" }
     }
 }

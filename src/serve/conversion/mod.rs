@@ -1,0 +1,58 @@
+//! `/convert`: read the review, have it answered, log in one line what came of it.
+
+mod answer;
+
+use std::time::{Duration, Instant};
+
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+
+pub use answer::{Answer, answer};
+
+use super::body::{self, Whole};
+use super::metrics::micros;
+use super::state::AppState;
+use crate::api::names::path::CONVERT;
+
+/// The API server sends one object at a time, but the protocol has lists of any length.
+const BODY_LIMIT: usize = 256 << 20;
+/// What the API server waits for us when it does not say.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// From this size on a body is converted beside the threads that serve connections.
+const LARGE: usize = 1 << 20;
+
+/// `POST /convert`.
+pub(super) async fn respond(State(state): State<AppState>, request: Request) -> Response {
+    let started = Instant::now();
+    let patience = super::admission::patience(request.uri().query()).unwrap_or(PATIENCE);
+    let body = match body::read(request.into_body(), BODY_LIMIT, patience).await {
+        Ok(body) => body,
+        Err(error) => {
+            tracing::warn!(route = CONVERT, decision = "unread", %error, "request");
+            state.metrics.observe(CONVERT, "unread", started);
+            return error.into_response();
+        }
+    };
+    let answer = if body.len() < LARGE {
+        answer(&body)
+    } else {
+        beside(body).await
+    };
+    state.metrics.observe(CONVERT, answer.decision(), started);
+    let Answer {
+        uid, objects, fault, ..
+    } = &answer;
+    let duration_us = micros(started);
+    match fault {
+        None => tracing::info!(%uid, route = CONVERT, decision = "convert", objects, duration_us, "request"),
+        Some(fault) => tracing::warn!(%uid, route = CONVERT, decision = "refuse", %fault, duration_us, "request"),
+    }
+    answer.into_response()
+}
+
+async fn beside(body: Whole) -> Answer {
+    match tokio::task::spawn_blocking(move || answer(&body)).await {
+        Ok(answer) => answer,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}
