@@ -57,8 +57,8 @@ pub(in crate::template) static FUNCTIONS: &[Function] = &[
     variadic("mustMergeOverwrite", &[Dict, Dict], |context, args| {
         merge(context, args, true)
     }),
-    fixed("deepCopy", &[Any], |context, args| deep_copy(context, &args[0], 0)),
-    fixed("mustDeepCopy", &[Any], |context, args| deep_copy(context, &args[0], 0)),
+    fixed("deepCopy", &[Any], copied),
+    fixed("mustDeepCopy", &[Any], copied),
 ];
 
 /// A dict argument; nil is a dict without entries.
@@ -151,6 +151,13 @@ fn merge_into(
 /// What a merge takes for empty: structs and pointers never are.
 fn is_empty(value: &Value) -> bool {
     !value.truth()
+}
+
+fn copied(context: &mut Context<'_>, args: &[Value]) -> Outcome {
+    if args[0].is_nil() {
+        return Err("reflect: call of reflect.Value.Type on zero Value".into());
+    }
+    deep_copy(context, &args[0], 0)
 }
 
 /// The value with lists and dicts of its own.

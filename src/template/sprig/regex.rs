@@ -6,7 +6,7 @@ use regex::{Captures, Regex, RegexBuilder};
 use crate::template::context::Context;
 use crate::template::fault::Failure;
 use crate::template::functions::Param::{Int, Str};
-use crate::template::functions::{Function, Outcome, fixed, int_at, text_at};
+use crate::template::functions::{Function, Outcome, fixed, int_at, str_at, text_at};
 use crate::template::regex_syntax;
 use crate::template::value::Value;
 
@@ -63,14 +63,16 @@ const MAX_KEPT: usize = 32;
 
 /// The pattern that is the first argument; searching the second is paid for here too.
 fn compiled(context: &mut Context<'_>, args: &[Value]) -> Result<Regex, Failure> {
-    let pattern = text_at(args, 0);
-    if let Some((regex, weight)) = context.regexes.get(pattern.as_ref()).cloned() {
+    let Ok(pattern) = std::str::from_utf8(str_at(args, 0)) else {
+        return Err("the regular expression is not UTF-8".into());
+    };
+    if let Some((regex, weight)) = context.regexes.get(pattern).cloned() {
         context.step(text_at(args, 1).len() / 16 * weight)?;
         return Ok(regex);
     }
     context.step(COMPILATION)?;
     let invalid = Failure::from("the regular expression is not valid");
-    let translated = regex_syntax::translated(&pattern).ok_or(invalid.clone())?;
+    let translated = regex_syntax::translated(pattern).ok_or(invalid.clone())?;
     let build = |size| {
         RegexBuilder::new(&translated)
             .size_limit(size)
@@ -90,7 +92,7 @@ fn compiled(context: &mut Context<'_>, args: &[Value]) -> Result<Regex, Failure>
     if context.regexes.len() >= MAX_KEPT {
         context.regexes.clear();
     }
-    context.regexes.insert(pattern.into_owned(), (regex.clone(), weight));
+    context.regexes.insert(pattern.to_owned(), (regex.clone(), weight));
     context.step(text_at(args, 1).len() / 16 * weight)?;
     Ok(regex)
 }
