@@ -79,7 +79,7 @@ fn prepared() -> Fake {
 
 fn started(fake: &Fake, job: &str) {
     fake.edit("jobs", job, |job| {
-        job["status"] = json!({"active": 1, "startTime": "2026-01-01T00:00:01Z"})
+        job["status"] = json!({"active": 1, "startTime": "2026-01-01T00:00:01Z"});
     });
 }
 
@@ -181,7 +181,7 @@ async fn a_job_that_ends_at_once_takes_two_writes() {
 async fn a_lost_answer_makes_no_second_job() {
     let fake = prepared();
     fake.edit("jobtemplates", "t", |template| {
-        template["spec"]["jobTemplate"]["metadata"] = json!({"name": "fixed"})
+        template["spec"]["jobTemplate"]["metadata"] = json!({"name": "fixed"});
     });
     fake.fail(CREATE, &[Fault::AnswerLost]);
     let _process = Process::start(&fake);
@@ -267,7 +267,7 @@ async fn an_unrenderable_template_is_waited_for() {
     );
     fake.expect_silence().await;
     fake.edit("jobtemplates", "t", |stored| {
-        stored["spec"] = template("fixed")["spec"].clone()
+        stored["spec"] = template("fixed")["spec"].clone();
     });
     fake.expect(CREATE).await;
 }
@@ -283,7 +283,7 @@ async fn a_rejected_job_is_tried_again_when_the_template_changes() {
     assert_eq!(told(&fake, "Waiting"), rejected);
     fake.expect_silence().await;
     fake.edit("jobtemplates", "t", |template| {
-        template["spec"]["jobTemplate"]["metadata"] = json!({})
+        template["spec"]["jobTemplate"]["metadata"] = json!({});
     });
     fake.expect(CREATE).await;
 }
@@ -361,7 +361,7 @@ async fn an_execution_goes_after_its_finished_job() {
 async fn an_execution_that_is_being_deleted_is_left_alone() {
     let fake = prepared();
     fake.edit("jobexecutions", "run", |run| {
-        run["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z")
+        run["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
     });
     let _process = Process::start(&fake);
     fake.expect_silence().await;
