@@ -341,6 +341,10 @@ async fn a_job_deleted_before_it_was_recorded_is_not_made_again() {
     fake.expect(CREATE).await;
     fake.remove("jobs", "run");
     fake.expect(STATUS).await;
+    assert_eq!(
+        fake.get("jobexecutions", "run").unwrap()["status"]["job"]["name"],
+        "run"
+    );
     assert_eq!(told(&fake, "Succeeded").1, "JobDeleted");
     fake.expect_silence().await;
 }

@@ -20,8 +20,11 @@ pub enum Observed<'a> {
         /// How far it has come.
         progress: Progress<'a>,
     },
-    /// The recorded Job disappeared before it had ended.
-    JobDeleted,
+    /// The Job disappeared before it had ended.
+    JobDeleted {
+        /// What it was, where that is not recorded yet.
+        reference: Option<&'a ObjectReference>,
+    },
 }
 
 /// Why there is no Job yet.
@@ -92,7 +95,10 @@ pub fn status(execution: &JobExecution, observed: Observed<'_>, now: &Time) -> J
     next.status.observed_generation = generation;
     match observed {
         Observed::Held(hold) => next.held(hold),
-        Observed::JobDeleted => next.deleted(),
+        Observed::JobDeleted { reference } => {
+            next.status.job = reference.cloned().or(next.status.job);
+            next.deleted();
+        }
         Observed::Job { reference, progress } => {
             next.status.job = Some(reference.clone());
             match progress {
@@ -403,7 +409,7 @@ mod tests {
             &job(&json!({"startTime": "1970-01-01T00:00:02Z"})),
             3,
         );
-        let status = status(&then(running), Observed::JobDeleted, &at(4));
+        let status = status(&then(running), Observed::JobDeleted { reference: None }, &at(4));
         let expected = ["Waiting", "Running", "Succeeded"].map(|type_| (type_, "False", "JobDeleted"));
         assert_eq!(claims(&status), expected);
         assert_eq!(

@@ -123,7 +123,11 @@ async fn lost(stored: &JobExecution, execution: &Arc<JobExecution>, ctx: &Contex
     if behind {
         return Ok(Action::requeue(Duration::from_secs(1)));
     }
-    ctx.record(stored, &Arc::new(fresh), Observed::JobDeleted).await?;
+    let created = ctx.ledger.created(uid(execution)).map(|created| created.reference);
+    let observed = Observed::JobDeleted {
+        reference: created.as_ref(),
+    };
+    ctx.record(stored, &Arc::new(fresh), observed).await?;
     Ok(Action::await_change())
 }
 
