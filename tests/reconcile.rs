@@ -253,6 +253,33 @@ async fn a_missing_template_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_could_not_be_told_is_told_later() {
+    for code in [503, 409] {
+        let fake = Fake::new();
+        fake.put("jobexecutions", execution());
+        fake.fail(STATUS, &[Fault::Status(code)]);
+        let _process = Process::start(&fake);
+        fake.expect(&format!("{STATUS} = {code}")).await;
+        fake.expect(STATUS).await;
+        assert_eq!(reason(&fake), "FetchJobTemplateError");
+        fake.expect_silence().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_taken_name_that_could_not_be_looked_at_is_told_later() {
+    let fake = prepared();
+    fake.put("jobs", json!({"metadata": {"name": "run"}}));
+    // The first look says whose Job it is, the second whether it is still there.
+    fake.fail("GET jobs run", &[Fault::None, Fault::Status(503)]);
+    let _process = Process::start(&fake);
+    fake.expect("POST jobs = 409").await;
+    fake.expect("POST jobs = 409").await;
+    fake.expect(STATUS).await;
+    assert_eq!(reason(&fake), "JobNameTaken");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unrenderable_template_is_waited_for() {
     let fake = Fake::new();
     fake.put("jobtemplates", template("{{ .Nope }}"));

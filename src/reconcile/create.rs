@@ -49,7 +49,9 @@ pub(super) async fn create(execution: &Arc<JobExecution>, ctx: &Context) -> Resu
         return Ok(outcome);
     };
     held.note(execution, version.clone(), tries, &ctx.holds);
-    if has_changed(execution, version, held, ctx).await? {
+    let changed = has_changed(execution, version, held, ctx).await;
+    // Nothing is told of it now, so that it must not be waited for either.
+    if changed.inspect_err(|_| ctx.holds.forget(execution))? {
         return Ok(Outcome::Waiting(Some(Duration::ZERO)));
     }
     Ok(outcome)

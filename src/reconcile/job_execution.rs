@@ -101,13 +101,20 @@ async fn make(stored: &JobExecution, execution: &Arc<JobExecution>, ctx: &Contex
         Outcome::Waiting(pause) => Ok(pause.map_or_else(Action::await_change, Action::requeue)),
         Outcome::Held(held) => {
             if held.tell {
-                let Held { reason, message, .. } = &held;
-                ctx.record(stored, execution, Observed::Held(Hold { reason, message }))
-                    .await?;
+                tell(stored, execution, &held, ctx).await?;
             }
             Ok(held.pause.map_or_else(Action::await_change, Action::requeue))
         }
     }
+}
+
+/// Records why there is no Job. What could not be told must not be waited for: the next try tells it.
+async fn tell(stored: &JobExecution, execution: &Arc<JobExecution>, held: &Held, ctx: &Context) -> Result<(), Error> {
+    let Held { reason, message, .. } = held;
+    let told = ctx
+        .record(stored, execution, Observed::Held(Hold { reason, message }))
+        .await;
+    told.inspect_err(|_| ctx.holds.forget(execution))
 }
 
 /// The recorded Job is gone without an end. The store may be behind, so the API server is asked how the execution stands.

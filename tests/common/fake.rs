@@ -52,6 +52,8 @@ struct Store {
 /// What goes wrong with one call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
+    /// Nothing: this call is let through.
+    None,
     /// Refused with this status; nothing is done.
     Status(u16),
     /// Done, but the answer is lost.
