@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::context::uid;
 use super::error::backoff;
 use super::holds::{Hold, Holds};
 use crate::api::dispatch::view::JobExecution;
@@ -60,13 +61,12 @@ impl Held {
         holds.hold(
             execution,
             Hold {
+                uid: uid(execution).into(),
                 template_version,
                 until,
                 tries: tries + 1,
+                job: self.name.clone(),
             },
         );
-        if let Some(name) = &self.name {
-            holds.await_name(execution, name);
-        }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use kube::runtime::reflector::ObjectRef;
 use tokio::time::Instant;
 
+use super::context::uid;
 use crate::api::dispatch::view::JobExecution;
 
 /// Namespace and name.
@@ -15,12 +16,16 @@ type Key = (String, String);
 /// The last try to make a Job, and when another one makes sense.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Hold {
+    /// UID of the execution: another one of its name has not tried anything.
+    pub(super) uid: String,
     /// Version of the template that was tried; none when there was no template.
     pub(super) template_version: Option<String>,
     /// Another try makes sense from then on, even if nothing changes.
     pub(super) until: Option<Instant>,
     /// Tries so far.
     pub(super) tries: u32,
+    /// The name that is needed and that another Job has.
+    pub(super) job: Option<String>,
 }
 
 /// Whether to try.
@@ -59,7 +64,7 @@ impl Holds {
         let Some(hold) = state.by_template.get(&template).and_then(|held| held.get(&name)) else {
             return Verdict::Try { tries: 0 };
         };
-        if hold.template_version.as_deref() != template_version {
+        if hold.uid != uid(execution) || hold.template_version.as_deref() != template_version {
             return Verdict::Try { tries: 0 };
         }
         match hold.until.map(|until| until.saturating_duration_since(Instant::now())) {
@@ -72,41 +77,42 @@ impl Holds {
     /// Notes that there is no use in trying before something changes.
     pub(super) fn hold(&self, execution: &JobExecution, hold: Hold) {
         let (template, name) = keys(execution);
-        self.lock().by_template.entry(template).or_default().insert(name, hold);
-    }
-
-    /// Notes that the execution needs the name of a Job that is not its own.
-    pub(super) fn await_name(&self, execution: &JobExecution, job: &str) {
-        let ((namespace, template), name) = keys(execution);
-        self.lock()
-            .by_job
-            .entry((namespace, job.into()))
-            .or_default()
-            .insert((template, name));
+        let mut state = self.lock();
+        state.release(&template, &name);
+        if let Some(job) = &hold.job {
+            let waiting = state.by_job.entry((template.0.clone(), job.clone())).or_default();
+            waiting.insert((template.1.clone(), name.clone()));
+        }
+        state.by_template.entry(template).or_default().insert(name, hold);
     }
 
     /// Forgets an execution that has its Job, or is gone.
     pub(super) fn forget(&self, execution: &JobExecution) {
         let (template, name) = keys(execution);
+        self.lock().release(&template, &name);
+    }
+
+    /// Forgets executions that are gone.
+    pub(super) fn retain(&self, exists: impl Fn(&str) -> bool) {
         let mut state = self.lock();
-        if let Some(held) = state.by_template.get_mut(&template) {
-            held.remove(&name);
-            if held.is_empty() {
-                state.by_template.remove(&template);
-            }
+        let all = state.by_template.iter();
+        let held = all.flat_map(|(template, held)| held.iter().map(move |(name, hold)| (template, name, hold)));
+        let gone = held.filter(|(.., hold)| !exists(&hold.uid));
+        let gone: Vec<_> = gone
+            .map(|(template, name, _)| (template.clone(), name.clone()))
+            .collect();
+        for (template, name) in gone {
+            state.release(&template, &name);
         }
     }
 
     /// Releases the executions of a template that has changed.
     pub(super) fn template_changed(&self, namespace: &str, template: &str) -> Vec<ObjectRef<JobExecution>> {
-        let held = self
-            .lock()
-            .by_template
-            .remove(&(namespace.to_owned(), template.to_owned()));
-        held.into_iter()
-            .flatten()
-            .map(|(name, _)| ObjectRef::new(&name).within(namespace))
-            .collect()
+        let template = (namespace.to_owned(), template.to_owned());
+        let mut state = self.lock();
+        let held = state.by_template.get(&template).into_iter();
+        let names: Vec<_> = held.flat_map(|held| held.keys().cloned()).collect();
+        names.iter().map(|name| state.release(&template, name)).collect()
     }
 
     /// Releases the executions that needed the name of a Job that is gone.
@@ -115,7 +121,7 @@ impl Holds {
         let waiting = state.by_job.remove(&(namespace.to_owned(), job.to_owned()));
         let waiting = waiting.into_iter().flatten();
         waiting
-            .map(|(template, name)| state.release(namespace, template, &name))
+            .map(|(template, name)| state.release(&(namespace.to_owned(), template), &name))
             .collect()
     }
 
@@ -143,9 +149,21 @@ impl Holds {
 }
 
 impl State {
-    fn release(&mut self, namespace: &str, template: String, name: &str) -> ObjectRef<JobExecution> {
-        if let Some(held) = self.by_template.get_mut(&(namespace.to_owned(), template)) {
-            held.remove(name);
+    /// Forgets one hold wherever it is noted.
+    fn release(&mut self, template: &Key, name: &str) -> ObjectRef<JobExecution> {
+        let namespace = &template.0;
+        let hold = self.by_template.get_mut(template).and_then(|held| held.remove(name));
+        if self.by_template.get(template).is_some_and(HashMap::is_empty) {
+            self.by_template.remove(template);
+        }
+        if let Some(job) = hold.and_then(|hold| hold.job) {
+            let job = (namespace.clone(), job);
+            let waiting = self.by_job.get_mut(&job);
+            if waiting
+                .is_some_and(|waiting| waiting.remove(&(template.1.clone(), name.to_owned())) && waiting.is_empty())
+            {
+                self.by_job.remove(&job);
+            }
         }
         ObjectRef::new(name).within(namespace)
     }
@@ -163,15 +181,24 @@ mod tests {
     use serde_json::json;
 
     fn execution() -> JobExecution {
-        let metadata = json!({"name": "run", "namespace": "here"});
+        let metadata = json!({"name": "run", "namespace": "here", "uid": "u"});
         serde_json::from_value(json!({"metadata": metadata, "spec": {"jobTemplateName": "t"}})).expect("an execution")
     }
 
     fn hold(version: Option<&str>, until: Option<Instant>) -> Hold {
         Hold {
+            uid: "u".into(),
             template_version: version.map(Into::into),
             until,
             tries: 3,
+            job: None,
+        }
+    }
+
+    fn named(job: &str) -> Hold {
+        Hold {
+            job: Some(job.into()),
+            ..hold(Some("1"), None)
         }
     }
 
@@ -211,12 +238,11 @@ mod tests {
     #[test]
     fn a_freed_name_releases_who_needs_it() {
         let holds = Holds::default();
-        holds.hold(&execution(), hold(Some("1"), None));
-        holds.await_name(&execution(), "job");
+        holds.hold(&execution(), named("job"));
         assert_eq!(holds.name_freed("here", "other"), []);
         assert_eq!(holds.name_freed("here", "job"), [run()]);
         assert_eq!(holds.verdict(&execution(), Some("1")), Verdict::Try { tries: 0 });
-        holds.await_name(&execution(), "job");
+        holds.hold(&execution(), named("job"));
         assert_eq!(holds.any_name_freed(), [run()]);
         assert_eq!(holds.any_name_freed(), []);
     }
@@ -224,8 +250,22 @@ mod tests {
     #[test]
     fn what_is_gone_is_forgotten() {
         let holds = Holds::default();
-        holds.hold(&execution(), hold(None, None));
+        holds.hold(&execution(), named("job"));
         holds.forget(&execution());
-        assert_eq!(holds.any_template_changed(), []);
+        assert_eq!((holds.any_template_changed(), holds.any_name_freed()), (vec![], vec![]));
+        holds.hold(&execution(), named("job"));
+        holds.retain(|uid| uid == "u");
+        assert_eq!(holds.verdict(&execution(), Some("1")), Verdict::Wait);
+        holds.retain(|_| false);
+        assert_eq!((holds.any_template_changed(), holds.any_name_freed()), (vec![], vec![]));
+    }
+
+    #[test]
+    fn another_execution_of_the_name_has_tried_nothing() {
+        let holds = Holds::default();
+        holds.hold(&execution(), hold(Some("1"), None));
+        let mut other = execution();
+        other.metadata.uid = Some("v".into());
+        assert_eq!(holds.verdict(&other, Some("1")), Verdict::Try { tries: 0 });
     }
 }
