@@ -475,6 +475,52 @@ async fn watches_survive_restarts_lost_history_and_odd_objects() {
     fake.expect(DELETE).await;
 }
 
+/// An execution that nothing is left to do for.
+fn over(name: &str) -> Value {
+    json!({"metadata": {"name": name}, "spec": {"jobTemplateName": "t"}, "status": {"conditions": [{
+        "type": "Succeeded", "status": "False", "reason": "JobDeleted", "message": "",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }]}})
+}
+
+/// A fake with more objects of each kind than one page of a list has, all of them of the past.
+fn crowded() -> Fake {
+    let fake = Fake::new();
+    for number in 0..150 {
+        fake.put("jobexecutions", over(&format!("x-{number}")));
+        fake.put("jobtemplates", json!({"metadata": {"name": format!("x-{number}")}}));
+    }
+    fake.delay_pages(Duration::from_secs(1));
+    fake
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_execution_that_only_a_long_list_shows_gets_its_job() {
+    let fake = crowded();
+    fake.put("jobtemplates", template("{{ .Payload }}"));
+    let _process = Process::start(&fake);
+    fake.expect_silence().await;
+    fake.stall("jobexecutions");
+    fake.put("jobexecutions", execution());
+    fake.expect_silence().await;
+    fake.cut(true);
+    fake.expect(CREATE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_template_that_only_a_long_list_shows_releases_its_executions() {
+    let fake = crowded();
+    fake.put("jobexecutions", execution());
+    let _process = Process::start(&fake);
+    fake.expect(STATUS).await;
+    fake.expect_silence().await;
+    fake.stall("jobtemplates");
+    fake.put("jobtemplates", template("{{ .Payload }}"));
+    fake.expect_silence().await;
+    fake.cut(true);
+    fake.expect(CREATE).await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn one_of_two_replicas_writes_and_the_other_follows() {
     let fake = prepared();

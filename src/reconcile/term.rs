@@ -104,7 +104,9 @@ async fn executions(
         writer.apply_watcher_event(&event);
         match &event {
             Event::Init => {}
-            Event::InitApply(execution) | Event::Apply(execution) => {
+            // The store shows none of the list before it has the whole.
+            Event::InitApply(execution) => backlog.seen(execution),
+            Event::Apply(execution) => {
                 backlog.seen(execution);
                 enqueue(&queue, named(execution));
             }
@@ -114,9 +116,12 @@ async fn executions(
                 backlog.done(execution);
             }
             Event::InitDone => {
-                let uids: std::collections::HashSet<_> = store.state().iter().filter_map(|known| known.uid()).collect();
+                let all = store.state();
+                let uids: std::collections::HashSet<_> = all.iter().filter_map(|known| known.uid()).collect();
+                holds.retain(|uid| uids.contains(uid));
                 ledger.retain(|uid| uids.contains(uid));
                 backlog.retain(|uid| uids.contains(uid));
+                enqueue_all(&queue, all.iter().map(|execution| named(execution)).collect());
             }
         }
     }

@@ -47,6 +47,7 @@ struct Store {
     last: Option<usize>,
     stalled: String,
     delay: Duration,
+    page_delay: Duration,
 }
 
 /// What goes wrong with one call.
@@ -161,6 +162,11 @@ impl Fake {
         self.store().delay = delay;
     }
 
+    /// Every page of a list but the first takes that long from now on.
+    pub fn delay_pages(&self, delay: Duration) {
+        self.store().page_delay = delay;
+    }
+
     /// Watches of this kind bring nothing until another kind, or none, is named.
     pub fn stall(&self, plural: &str) {
         plural.clone_into(&mut self.store().stalled);
@@ -219,6 +225,10 @@ impl Fake {
         if call.method != Method::GET {
             tokio::time::sleep(delay).await;
         }
+        if call.parameter("continue").is_some() {
+            let delay = self.store().page_delay;
+            tokio::time::sleep(delay).await;
+        }
         let fault = self.fault(&line);
         if let Some(Fault::Status(code)) = fault {
             if call.method != Method::GET {
@@ -275,20 +285,29 @@ impl Fake {
     fn list(&self, call: &Call) -> Response {
         let store = self.store();
         let objects = store.objects.iter().filter(|((plural, ..), _)| *plural == call.plural);
-        let items: Vec<_> = objects.map(|(_, object)| object).collect();
+        let all: Vec<_> = objects.map(|(_, object)| object).collect();
+        // `RESOURCE_VERSION.INDEX`: all pages are of the version that the first one had.
+        let (version, start) = match call.parameter("continue").and_then(|token| token.split_once('.')) {
+            Some((version, start)) => (version.to_owned(), start.parse().unwrap()),
+            None => (store.version.to_string(), 0),
+        };
+        let limit: usize = call
+            .parameter("limit")
+            .map_or(usize::MAX, |limit| limit.parse().unwrap());
+        let items: Vec<_> = all.iter().skip(start).take(limit).collect();
+        let end = start + items.len();
+        let token = (end < all.len()).then(|| format!("{version}.{end}"));
         json_response(
             StatusCode::OK,
             &json!({
-                "kind": "List", "apiVersion": "v1", "items": items, "metadata": {"resourceVersion": store.version.to_string()},
+                "kind": "List", "apiVersion": "v1", "items": items,
+                "metadata": {"resourceVersion": version, "continue": token.unwrap_or_default()},
             }),
         )
     }
 
     fn watch(&self, call: &Call) -> Response {
-        let from = call
-            .query
-            .split('&')
-            .find_map(|pair| pair.strip_prefix("resourceVersion="));
+        let from = call.parameter("resourceVersion");
         let from: u64 = from.and_then(|text| text.parse().ok()).unwrap();
         let state = (
             self.clone(),
@@ -428,6 +447,11 @@ impl Call {
             query: uri.query().unwrap_or_default().to_owned(),
             method,
         }
+    }
+
+    fn parameter(&self, name: &str) -> Option<&str> {
+        let mut pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.find(|(key, _)| *key == name).map(|(_, value)| value)
     }
 
     /// `PUT jobexecutions run status`

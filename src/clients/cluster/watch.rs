@@ -70,14 +70,25 @@ impl Cluster {
         };
         let mut events = Box::pin(self.watch::<JobTemplate>().take_until(stop.cancelled_owned()));
         let run = async move {
+            let store = writer.as_reader();
             while let Some(event) = events.next().await {
+                let mut affected = Vec::new();
+                match &event {
+                    watcher::Event::Init | watcher::Event::InitApply(_) => {}
+                    watcher::Event::Apply(template) | watcher::Event::Delete(template) => {
+                        affected.push(ObjectRef::from_obj(template));
+                    }
+                    // What the new list lacks is gone.
+                    watcher::Event::InitDone => affected.extend(all(&store)),
+                }
                 writer.apply_watcher_event(&event);
-                if let watcher::Event::Apply(template)
-                | watcher::Event::InitApply(template)
-                | watcher::Event::Delete(template) = &event
-                {
+                // The store shows none of a list before it has the whole, and a listener looks there.
+                if matches!(event, watcher::Event::InitDone) {
+                    affected.extend(all(&store));
+                }
+                for template in affected {
                     // Nobody listening is no error: only the leader does.
-                    let _ = changes.send(ObjectRef::from_obj(template));
+                    let _ = changes.send(template);
                 }
             }
         };
@@ -97,6 +108,14 @@ impl Cluster {
         .filter_map(|event| std::future::ready(logged(event)))
         .map(|event| event.modify(trim))
     }
+}
+
+fn all(store: &Store<JobTemplate>) -> Vec<ObjectRef<JobTemplate>> {
+    store
+        .state()
+        .iter()
+        .map(|template| ObjectRef::from_obj(&**template))
+        .collect()
 }
 
 fn logged<K: Resource<DynamicType = ()>>(event: watcher::Result<watcher::Event<K>>) -> Option<watcher::Event<K>> {
