@@ -11,6 +11,7 @@ use common::fake::{Fake, Fault};
 use serde_json::{Value, json};
 use stationmaster::clients::cluster::Cluster;
 use stationmaster::reconcile::{self, Metrics, Options, Shared};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -23,6 +24,8 @@ const DELETE: &str = "DELETE jobexecutions run";
 /// A process with the controllers, which ends with the test or when it is killed.
 struct Process {
     task: JoinHandle<()>,
+    stop: CancellationToken,
+    filled: watch::Receiver<bool>,
 }
 
 impl Process {
@@ -44,13 +47,27 @@ impl Process {
             compiled: Arc::default(),
             metrics: Metrics::default(),
             options,
+            filled: watch::Sender::default(),
         };
+        let filled = shared.filled.subscribe();
+        let run = reconcile::run(shared, stop.clone());
         let task = async move {
-            tokio::join!(watch, reconcile::run(shared, stop));
+            tokio::join!(watch, run);
         };
         Self {
             task: tokio::spawn(task),
+            stop,
+            filled,
         }
+    }
+
+    /// Asks it to end, as SIGTERM does, and waits until it has.
+    async fn stop(self) {
+        self.stop.cancel();
+        tokio::time::timeout(Duration::from_secs(1), self.task)
+            .await
+            .expect("it ends at once")
+            .unwrap();
     }
 
     async fn kill(self) {
@@ -518,6 +535,35 @@ async fn a_template_that_only_a_long_list_shows_releases_its_executions() {
     fake.put("jobtemplates", template("{{ .Payload }}"));
     fake.expect_silence().await;
     fake.cut(true);
+    fake.expect(CREATE).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_waits_for_no_list() {
+    let fake = prepared();
+    fake.hang_after(Some(0));
+    let process = Process::start(&fake);
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    process.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_ends_what_runs() {
+    let fake = prepared();
+    let process = Process::start(&fake);
+    fake.expect(CREATE).await;
+    process.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn executions_and_jobs_are_known_once_they_can_be_listed() {
+    let fake = prepared();
+    fake.fail("GET jobs", &[Fault::Status(403)]);
+    let mut process = Process::start(&fake);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!*process.filled.borrow());
+    let filled = process.filled.wait_for(|filled| *filled);
+    assert!(tokio::time::timeout(Duration::from_secs(60), filled).await.is_ok());
     fake.expect(CREATE).await;
 }
 

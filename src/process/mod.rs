@@ -9,6 +9,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use rustls::crypto::ring;
 use tokio::runtime;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Component, ServeArgs};
@@ -56,7 +57,10 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
         token: token(args).await?,
         ..State::new(registry, readiness, args.execute.clone())
     };
-    let controllers = controllers(args, &state, reconciled);
+    let controllers = controllers(args, &state, reconciled).map(|shared| {
+        let filled = opened_when_filled(&shared, &state.readiness);
+        (shared, filled)
+    });
     let server = Server::bind(args, in_cluster(), Arc::new(state)).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), components = ?args.components, "serving");
     // The reconcilers stop at the first signal, while requests are still being answered.
@@ -132,16 +136,74 @@ fn controllers(args: &ServeArgs, state: &State, metrics: reconcile::Metrics) -> 
         compiled: Arc::clone(&state.compiled),
         metrics,
         options,
+        filled: watch::Sender::default(),
     })
 }
 
-async fn reconcile_with(controllers: Option<reconcile::Shared>, stop: CancellationToken) {
-    if let Some(shared) = controllers {
-        reconcile::run(shared, stop).await;
+/// Runs the reconcile half, if it is wanted.
+async fn reconcile_with(controllers: Option<(reconcile::Shared, impl Future<Output = ()>)>, stop: CancellationToken) {
+    if let Some((shared, filled)) = controllers {
+        // Waiting ends with the controllers at the latest: they hold the other end.
+        tokio::join!(reconcile::run(shared, stop), filled);
+    }
+}
+
+/// A gate for what the controllers have to know first. Where replicas contend, the ones that follow have to be ready
+/// without.
+fn opened_when_filled(shared: &reconcile::Shared, readiness: &Readiness) -> impl Future<Output = ()> + use<> {
+    let gate = (shared.options.lease_namespace.is_none()).then(|| readiness.gate("executions and jobs"));
+    let mut filled = shared.filled.subscribe();
+    async move {
+        if let Some(gate) = gate
+            && filled.wait_for(|filled| *filled).await.is_ok()
+        {
+            gate.open();
+        }
     }
 }
 
 /// Every pod is told where the API server is.
 fn in_cluster() -> bool {
     std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shared(lease_namespace: Option<&str>) -> reconcile::Shared {
+        let never = tower::service_fn(|_: hyper::Request<kube::client::Body>| {
+            pending::<Result<hyper::Response<kube::client::Body>, std::io::Error>>()
+        });
+        let cluster = Cluster::from(kube::Client::new(never, "default"));
+        let (templates, _) = cluster.templates(CancellationToken::new());
+        reconcile::Shared {
+            cluster,
+            templates,
+            compiled: Arc::default(),
+            metrics: reconcile::Metrics::default(),
+            options: reconcile::Options {
+                concurrency: 1,
+                lease_namespace: lease_namespace.map(Into::into),
+            },
+            filled: watch::Sender::default(),
+        }
+    }
+
+    #[tokio::test]
+    async fn ready_when_the_controllers_know_all() {
+        let (shared, readiness) = (shared(None), Readiness::default());
+        let opened = opened_when_filled(&shared, &readiness);
+        assert_eq!(readiness.missing(), ["executions and jobs"]);
+        shared.filled.send_replace(true);
+        opened.await;
+        assert!(readiness.missing().is_empty());
+    }
+
+    #[tokio::test]
+    async fn followers_are_ready_without() {
+        let readiness = Readiness::default();
+        opened_when_filled(&shared(Some("here")), &readiness).await;
+        assert!(readiness.missing().is_empty());
+    }
 }

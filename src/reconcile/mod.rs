@@ -23,6 +23,7 @@ mod term;
 use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub use metrics::Metrics;
@@ -54,6 +55,8 @@ pub struct Shared {
     pub metrics: Metrics,
     /// How to run.
     pub options: Options,
+    /// Becomes true when the executions and the index of Jobs are known for the first time.
+    pub filled: watch::Sender<bool>,
 }
 
 /// Runs the controllers until `stop`, whenever this replica leads.

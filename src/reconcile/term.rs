@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::channel::mpsc;
 use futures::future::{join, join3};
-use futures::{FutureExt, StreamExt};
+use futures::{FutureExt, Stream, StreamExt};
 use kube::ResourceExt;
 use kube::runtime::controller::{self, Action};
 use kube::runtime::reflector::{self, ObjectRef, Store};
@@ -69,26 +69,51 @@ pub(super) async fn run(shared: &Shared, stop: CancellationToken) {
         metrics: shared.metrics.clone(),
         backlog,
     });
-    let templates = shared.templates.clone();
-    let ready = async move { join(templates.wait_until_ready(), index_full).await };
-    let triggers = ready.map(|_| refs.take_until(stop.cancelled_owned())).flatten_stream();
+    let known = store.clone();
+    let filled = async {
+        join3(
+            shared.templates.wait_until_ready(),
+            known.wait_until_ready(),
+            index_full,
+        )
+        .await
+    };
+    let controller = async {
+        // Lists may take for ever, and a stop must not wait for them.
+        if stop.run_until_cancelled(filled).await.is_some() {
+            shared.filled.send_replace(true);
+            let queued = refs.take_until(stop.cancelled());
+            controller(shared, context, store, queued).await;
+        }
+    };
+    tokio::select! {
+        () = controller => info!("controllers have stopped"),
+        _ = join(watches, send) => {}
+    }
+}
+
+/// Reconciles what is queued until the queue ends.
+async fn controller(
+    shared: &Shared,
+    context: Arc<Context>,
+    store: Store<JobExecution>,
+    queued: impl Stream<Item = ObjectRef<JobExecution>>,
+) {
     let config = controller::Config::default().concurrency(shared.options.concurrency);
     let results = applier(
         |execution, context| reconcile(execution, context).boxed(),
         error_policy,
         context,
         store,
-        triggers.map(Ok::<_, Infallible>),
+        queued.map(Ok::<_, Infallible>),
         config,
     );
-    let controller = results.for_each(|result| {
-        report(shared, result);
-        std::future::ready(())
-    });
-    tokio::select! {
-        () = controller => info!("controllers have stopped"),
-        _ = join(watches, send) => {}
-    }
+    results
+        .for_each(|result| {
+            report(shared, result);
+            std::future::ready(())
+        })
+        .await;
 }
 
 /// Keeps the store of executions and queues each that changes.
