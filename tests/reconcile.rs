@@ -492,6 +492,30 @@ async fn watches_survive_restarts_lost_history_and_odd_objects() {
     fake.expect(DELETE).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_template_that_is_nested_too_deep_stops_no_other() {
+    let fake = prepared();
+    let deep = (1..200).fold(json!({"a": {}}), |inner, _| json!({ "a": inner }));
+    fake.put(
+        "jobtemplates",
+        json!({"metadata": {"name": "deep", "managedFields": [{"fieldsV1": deep}]}, "spec": {"jobTemplate": deep}}),
+    );
+    let _process = Process::start(&fake);
+    fake.expect(CREATE).await;
+    fake.expect(STATUS).await;
+    fake.edit("jobtemplates", "deep", |template| {
+        template["metadata"]["labels"] = json!({"a": "b"});
+    });
+    let mut other = execution();
+    (other["metadata"]["name"], other["spec"]["jobTemplateName"]) = (json!("other"), json!("deep"));
+    fake.put("jobexecutions", other);
+    fake.expect("PUT jobexecutions other status").await;
+    let condition = fake.get("jobexecutions", "other").unwrap()["status"]["conditions"][0].clone();
+    assert_eq!(condition["reason"], "RenderError");
+    let message = condition["message"].as_str().unwrap();
+    assert!(message.contains(".a: is nested too deep"), "{message}");
+}
+
 /// An execution that nothing is left to do for.
 fn over(name: &str) -> Value {
     json!({"metadata": {"name": name}, "spec": {"jobTemplateName": "t"}, "status": {"conditions": [{

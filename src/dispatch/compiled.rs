@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::argument;
 use super::path::{Path, ROOT};
+use crate::api::dispatch::shallow::LEVELS;
 use crate::api::review::Cause;
 use crate::template::{Input, Limits, Template};
 
@@ -115,7 +116,7 @@ pub fn new_causes(job_template: &Value, old: Option<&Value>) -> Vec<Cause> {
 fn read(job_template: &Value) -> (Compiled, Vec<Fault<'_>>) {
     let mut parser = Parser::default();
     let root = parser.node(job_template, &mut Path::new(ROOT));
-    let Parser { texts, mut faults } = parser;
+    let Parser { texts, mut faults, .. } = parser;
     let mut whole = |cause| faults.push(Fault { cause, text: None });
     if let Some(error) = argument::too_long(job_template) {
         whole(Cause::too_long(error.field, error.message));
@@ -138,6 +139,8 @@ struct Fault<'t> {
 #[derive(Default)]
 struct Parser<'t> {
     texts: usize,
+    /// Objects and lists around the value that is looked at.
+    levels: usize,
     faults: Vec<Fault<'t>>,
 }
 
@@ -145,6 +148,27 @@ impl<'t> Parser<'t> {
     fn node(&mut self, value: &'t Value, path: &mut Path) -> Node {
         match value {
             Value::String(source) if source.contains("{{") => self.text(source, path),
+            Value::Array(_) | Value::Object(_) if self.levels == LEVELS => {
+                let message =
+                    format!("is nested too deep: a Job template has at most {LEVELS} levels of objects and lists");
+                self.faults.push(Fault {
+                    cause: Cause::too_long(path.to_string(), message),
+                    text: None,
+                });
+                Node::Literal(Value::Null)
+            }
+            Value::Array(_) | Value::Object(_) => {
+                self.levels += 1;
+                let node = self.inner(value, path);
+                self.levels -= 1;
+                node
+            }
+            literal => Node::Literal(literal.clone()),
+        }
+    }
+
+    fn inner(&mut self, value: &'t Value, path: &mut Path) -> Node {
+        match value {
             Value::Array(items) => {
                 let nodes: Vec<_> = items
                     .iter()

@@ -123,9 +123,9 @@ fn job_template(request: &AdmissionRequest<'_>) -> Result<Verdict, serde_json::E
             "must be a Job template, as a CronJob has it",
         )));
     };
-    let tree: Value = view::of(job_template)?;
+    let tree = view::tree(job_template)?;
     let old: Option<TemplateSpec<'_>> = old.and_then(|old| view::of(old).ok());
-    let old: Option<Value> = old.and_then(|old| view::of(old.job_template?).ok());
+    let old: Option<Value> = old.and_then(|old| view::tree(old.job_template?).ok());
     let causes = listed(compiled::new_causes(&tree, old.as_ref()));
     Ok(Verdict {
         causes,
@@ -411,6 +411,17 @@ mod tests {
             let expected = Some(("spec.jobTemplate".to_owned(), "FieldValueRequired"));
             assert_eq!(refused(&request(&object)), expected, "{object}");
         }
+    }
+
+    #[test]
+    fn refuses_a_template_that_is_nested_too_deep_however_deep() {
+        let nested = |levels: usize| (1..levels).fold(json!([]), |inner, _| json!([inner]));
+        let with = |levels| broken(template("v1beta1"), "/spec/jobTemplate", nested(levels));
+        assert_eq!(refused(&request(&with(64))), None);
+        let expected = Some((format!("spec.jobTemplate{}", "[0]".repeat(64)), "FieldValueTooLong"));
+        assert_eq!(refused(&request(&with(65))), expected);
+        assert_eq!(refused(&request(&with(1000))), expected);
+        assert_eq!(refused(&updated(&with(70), &with(71))), None);
     }
 
     #[test]

@@ -5,7 +5,11 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use serde::de::DeserializeSeed;
+use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::api::dispatch::shallow::{LEVELS, Shallow};
 
 /// An object whose spec is compared before it is read; of its metadata only `M` is decoded.
 #[derive(Deserialize)]
@@ -75,6 +79,11 @@ pub(super) struct TemplateSpec<'a> {
 /// Decodes one view.
 pub(super) fn of<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, serde_json::Error> {
     serde_json::from_str(raw.get())
+}
+
+/// Decodes a Job template of any depth, down to where it is too deep.
+pub(super) fn tree(job_template: &RawValue) -> Result<Value, serde_json::Error> {
+    Shallow(LEVELS).deserialize(&mut serde_json::Deserializer::from_str(job_template.get()))
 }
 
 /// Whether two raw values say the same; the order of members does not count.

@@ -85,14 +85,32 @@ fn filter(flag: Option<&str>) -> anyhow::Result<EnvFilter> {
         .or(environment.as_deref())
         .filter(|directives| !directives.is_empty())
         .unwrap_or("info");
-    EnvFilter::builder()
+    let mut filter = EnvFilter::builder()
         .parse(directives)
-        .with_context(|| format!("log level {directives:?}"))
+        .with_context(|| format!("log level {directives:?}"))?;
+    if !directives.contains("kube_client") {
+        // It prints whole answers of the API server that it cannot decode, payloads and Secrets included. What it fails
+        // with is reported where it was called; only a reload of certificates has no caller.
+        for directive in ["kube_client::client=off", "kube_client::client::tls=warn"] {
+            filter = filter.add_directive(directive.parse()?);
+        }
+    }
+    Ok(filter)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn kubes_client_is_silent_unless_it_is_named() {
+        let silent = |directives| {
+            let filter = filter(Some(directives)).unwrap().to_string();
+            filter.contains("kube_client::client=off")
+        };
+        assert!(silent("info") && silent("debug,kube_runtime=info"));
+        assert!(!silent("info,kube_client=debug"));
+    }
 
     #[test]
     fn a_bad_filter_is_named() {

@@ -1,6 +1,7 @@
 //! Kinds of `dispatcher.ivan.vc`: JobTemplate and JobExecution, v1alpha1 (served) and v1beta1 (served, stored).
 
 mod schema;
+pub mod shallow;
 pub mod v1alpha1;
 pub mod v1beta1;
 pub mod view;

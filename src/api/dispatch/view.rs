@@ -3,9 +3,11 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::Resource;
-use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde::de::{DeserializeOwned, DeserializeSeed, Error};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::shallow::{LEVELS, Shallow, Without};
 use super::v1beta1::{self, JobExecutionStatus};
 
 /// A JobTemplate whose Job stays a JSON tree.
@@ -13,9 +15,10 @@ use super::v1beta1::{self, JobExecutionStatus};
 #[resource(inherit = v1beta1::JobTemplate)]
 pub struct JobTemplate {
     /// As stored, without managed fields.
+    #[serde(deserialize_with = "metadata")]
     pub metadata: ObjectMeta,
-    /// `null` for what the schema would not admit today.
-    #[serde(default)]
+    /// `null` for what the schema would not admit today; of a deeper tree than may be, what lies too deep is left behind.
+    #[serde(default, deserialize_with = "shallow")]
     pub spec: Value,
 }
 
@@ -32,6 +35,7 @@ impl JobTemplate {
 #[resource(inherit = v1beta1::JobExecution)]
 pub struct JobExecution {
     /// As stored, without managed fields.
+    #[serde(deserialize_with = "metadata")]
     pub metadata: ObjectMeta,
     /// What is asked for.
     #[serde(default)]
@@ -55,6 +59,7 @@ pub struct JobExecutionSpec {
 #[resource(inherit = k8s_openapi::api::batch::v1::Job)]
 pub struct Job {
     /// As stored, without managed fields.
+    #[serde(deserialize_with = "metadata")]
     pub metadata: ObjectMeta,
     /// What the Job's own status does not say.
     #[serde(default)]
@@ -107,6 +112,17 @@ pub struct JobCondition {
     pub last_transition_time: Option<Time>,
 }
 
+/// Managed fields are nested even deeper than what they describe, and nobody here reads them.
+fn metadata<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+    let value = deserializer.deserialize_map(Without("managedFields"))?;
+    serde_json::from_value(value).map_err(D::Error::custom)
+}
+
+/// Of the spec of a template, one level more than its Job template: that one of them is too deep has to be seen.
+fn shallow<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+    Shallow(LEVELS + 1).deserialize(deserializer)
+}
+
 /// Reads a small value, or takes the default where something else is stored.
 fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(serde_json::from_value(Value::deserialize(deserializer)?).unwrap_or_default())
@@ -151,6 +167,22 @@ mod tests {
         assert_eq!(execution.spec.job_template_name, "");
         assert_eq!(execution.status.job.and_then(|job| job.name).as_deref(), Some("a-job"));
         assert!(execution.status.conditions.is_empty());
+    }
+
+    #[test]
+    fn reads_templates_of_any_depth() {
+        let deep = format!("{}{}", "[".repeat(1000), "]".repeat(1000));
+        let metadata = format!(r#"{{"name": "a", "managedFields": [{{"fieldsV1": {deep}}}]}}"#);
+        let text = format!(r#"{{"metadata": {metadata}, "spec": {{"jobTemplate": {deep}}}}}"#);
+        let template: JobTemplate = serde_json::from_str(&text).expect("depth is no reason");
+        assert_eq!(template.metadata.name.as_deref(), Some("a"));
+        assert_eq!(template.metadata.managed_fields, None);
+        let levels = std::iter::successors(Some(template.job_template()), |list| list.get(0)).count();
+        assert_eq!(
+            levels,
+            LEVELS + 1,
+            "one more than may be, to be told from those that may"
+        );
     }
 
     #[test]
