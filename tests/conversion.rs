@@ -16,34 +16,25 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use stationmaster::cli::Cli;
-use stationmaster::serve::execute::Counters;
 use stationmaster::serve::health::Readiness;
-use stationmaster::serve::metrics::Metrics;
-use stationmaster::serve::{self, State};
+use stationmaster::serve::{self, Memory, State};
 use tower::ServiceExt;
 
 /// A server with conversion and nothing that would need a cluster.
 fn state() -> State {
-    let mut registry = Registry::default();
-    let (metrics, counters) = (Metrics::register(&mut registry), Counters::register(&mut registry));
-    State {
-        cluster: None,
-        templates: None,
-        registry,
-        metrics,
-        readiness: Readiness::default(),
-        execute: Cli::parse_from(["stationmaster"]).serve.execute,
-        token: None,
-        counters,
-        compiled: Arc::default(),
-    }
+    let execute = Cli::parse_from(["stationmaster"]).serve.execute;
+    State::new(Registry::default(), Readiness::default(), execute)
 }
 
 async fn post(body: String) -> (StatusCode, String) {
+    post_to(state(), body).await
+}
+
+async fn post_to(state: State, body: String) -> (StatusCode, String) {
     let request = Request::post("/convert?timeout=30s")
         .body(Body::from(body))
         .expect("a request");
-    let response = serve::router(Arc::new(state()))
+    let response = serve::router(Arc::new(state))
         .oneshot(request)
         .await
         .expect("an answer");
@@ -206,6 +197,25 @@ async fn what_is_no_review_is_answered_too() {
         .await
         .expect("an answer");
     assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_list_is_as_long_as_memory_has_room_for() {
+    let converted = async |padding: usize| {
+        let memory = Memory::new(8 << 20);
+        let padding = "x".repeat(padding);
+        let review = format!(
+            r#"{{"apiVersion":"apiextensions.k8s.io/v1","kind":"ConversionReview","request":{{"uid":"u",
+            "desiredAPIVersion":"dispatcher.ivan.vc/v1beta1","objects":[{{"kind":"{padding}"}}]}}}}"#
+        );
+        post_to(State { memory, ..state() }, review).await
+    };
+    let (status, answer) = converted(2_900_000).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(answer.len() > 2_900_000);
+    let (status, answer) = converted(2_940_000).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(answer, "the body is longer than 2936012 bytes");
 }
 
 #[tokio::test]

@@ -151,6 +151,21 @@ async fn a_body_that_is_too_large_is_refused_before_it_is_sent() {
 }
 
 #[tokio::test]
+async fn who_announces_large_bodies_and_sends_none_keeps_nobody_waiting() {
+    let webhooks = Webhooks::start(&[], as_always).await;
+    let mut silent = Vec::new();
+    for _ in 0..6 {
+        let mut client = webhooks.connect().await;
+        client.begin("/convert?timeout=30s", 100 << 20).await;
+        silent.push(client);
+    }
+    let mut client = webhooks.connect().await;
+    client.post("/convert?timeout=30s", &"x".repeat(1 << 20)).await;
+    let answer = client.answer().await;
+    assert!(answer.contains("not a ConversionReview"), "{answer}");
+}
+
+#[tokio::test]
 async fn connections_beyond_the_cap_wait_for_their_turn() {
     let webhooks = Webhooks::start(&["--max-connections=1"], as_always).await;
     let mut first = webhooks.connect().await;

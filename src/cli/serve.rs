@@ -113,12 +113,21 @@ pub struct LimitArgs {
     /// Connections of one listener at a time; more wait to be accepted.
     #[arg(long, value_name = "NUMBER", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_connections: u32,
+    /// Memory for all request bodies and their answers together; more of them wait, and one that needs more is refused.
+    #[arg(long, value_name = "MIB", default_value_t = 288, value_parser = clap::value_parser!(u32).range(16..=4095))]
+    pub max_body_memory: u32,
     /// After SIGTERM: how long requests are still taken while the endpoint is being withdrawn.
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     pub drain_seconds: u64,
 }
 
 impl LimitArgs {
+    /// Memory for bodies and answers, in bytes.
+    #[must_use]
+    pub const fn body_memory(&self) -> usize {
+        (self.max_body_memory as usize) << 20
+    }
+
     /// How long requests are still taken after SIGTERM.
     #[must_use]
     pub const fn drain(&self) -> Duration {

@@ -17,7 +17,7 @@ use crate::clients::cluster::{Cluster, Templates};
 use crate::reconcile;
 use crate::serve::execute::Token;
 use crate::serve::health::Readiness;
-use crate::serve::{Server, State};
+use crate::serve::{Memory, Server, State};
 use crate::telemetry::Telemetry;
 use signals::Signals;
 
@@ -55,6 +55,7 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
         cluster,
         templates,
         token: token(args).await?,
+        memory: Memory::new(args.limits.body_memory()),
         ..State::new(registry, readiness, args.execute.clone())
     };
     let controllers = controllers(args, &state, reconciled).map(|shared| {

@@ -17,7 +17,7 @@ use crate::dispatch::{Lookup, Templates, default, validate};
 
 /// A review holds the object twice on UPDATE, and escaping can double each.
 const BODY_LIMIT: usize = 8 << 20;
-/// What the API server waits for us when it does not say.
+/// What a body may take, whatever the caller says that it will wait.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// `POST /validate`.
@@ -32,8 +32,8 @@ pub(super) async fn mutate(State(state): State<AppState>, request: Request) -> R
 
 async fn respond(state: &AppState, route: &'static str, request: Request) -> Response {
     let started = Instant::now();
-    let patience = patience(request.uri().query()).unwrap_or(PATIENCE);
-    let body = match body::read(request.into_body(), BODY_LIMIT, patience).await {
+    let patience = patience(request.uri().query(), PATIENCE);
+    let body = match body::read(&state.memory, request.into_body(), BODY_LIMIT, patience).await {
         Ok(body) => body,
         Err(error) => {
             tracing::warn!(route, decision = "unread", %error, "request");
@@ -41,7 +41,8 @@ async fn respond(state: &AppState, route: &'static str, request: Request) -> Res
             return error.into_response();
         }
     };
-    answer(state, route, &body, started)
+    let answer = answer(state, route, &body, started);
+    body.answered(answer)
 }
 
 fn answer(state: &AppState, route: &'static str, body: &[u8], started: Instant) -> Response {
@@ -110,8 +111,12 @@ impl Templates for Known<'_> {
     }
 }
 
-/// The API server's own patience, which it sends as `timeout=5s`.
-pub(super) fn patience(query: Option<&str>) -> Option<Duration> {
+/// How long a body may take: less than the caller waits, who says `timeout=5s`, so that our answer still finds him.
+pub(super) fn patience(query: Option<&str>, most: Duration) -> Duration {
+    timeout(query).map_or(most, |timeout| most.min(timeout / 10 * 9))
+}
+
+fn timeout(query: Option<&str>) -> Option<Duration> {
     let timeout = query?.split('&').find_map(|pair| pair.strip_prefix("timeout="))?;
     let (number, unit) = timeout.split_at(timeout.find(|c: char| !c.is_ascii_digit())?);
     let number = number.parse().ok()?;
@@ -127,9 +132,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_callers_patience_is_read() {
-        assert_eq!(patience(Some("timeout=5s")), Some(Duration::from_secs(5)));
-        assert_eq!(patience(Some("a=b&timeout=250ms")), Some(Duration::from_millis(250)));
+    fn an_answer_leaves_before_the_caller_has_gone() {
+        assert_eq!(patience(Some("timeout=5s"), PATIENCE), Duration::from_millis(4500));
+        assert_eq!(
+            patience(Some("a=b&timeout=250ms"), PATIENCE),
+            Duration::from_millis(225)
+        );
+        assert_eq!(patience(Some("timeout=0s"), PATIENCE), Duration::ZERO);
+    }
+
+    #[test]
+    fn nobody_may_ask_for_more() {
+        let longest = format!("timeout={}s", u64::MAX);
         for other in [
             None,
             Some(""),
@@ -137,8 +151,11 @@ mod tests {
             Some("timeout=5"),
             Some("timeout=1m0s"),
             Some("timeouts=5s"),
+            Some("timeout=30s"),
+            Some("timeout=99999999999999999999s"),
+            Some(&longest),
         ] {
-            assert_eq!(patience(other), None, "{other:?}");
+            assert_eq!(patience(other, PATIENCE), PATIENCE, "{other:?}");
         }
     }
 }

@@ -1,14 +1,19 @@
-//! Reading a request's body: never more than a limit, never longer than a deadline.
+//! Reading a request's body: never more than a limit, never longer than a deadline, and never more of all bodies
+//! together than there is memory set aside for them.
 
 use std::ops::Deref;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::timeout;
+use http_body_util::BodyExt;
+use hyper::body::{Frame, SizeHint};
+use tokio::time::{Instant, timeout_at};
+
+use super::memory::{Held, Memory, cost};
 
 /// Why a body could not be read.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -19,21 +24,30 @@ pub(super) enum Error {
     /// The client sent it too slowly.
     #[error("the body did not arrive in time")]
     TooSlow,
+    /// Others have the memory.
+    #[error("too many bodies are being read at a time, try again")]
+    Crowded,
     /// The connection broke.
     #[error("the body ended early")]
     Broken,
 }
 
-/// Memory for all large bodies together, in KiB; more of them wait for their turn.
-static LARGE_BODIES: Semaphore = Semaphore::const_new(512 << 10);
-/// Up to this many bytes a body is not worth counting: there are only so many connections.
-const SMALL: usize = 64 << 10;
-
-/// A whole body, and the memory that it was given until it is dropped.
+/// A whole body, and the memory that was counted for it.
 #[derive(Debug)]
 pub(super) struct Whole {
     bytes: Bytes,
-    _memory: Option<SemaphorePermit<'static>>,
+    memory: Held,
+}
+
+impl Whole {
+    /// The answer to this body, which goes; the answer is counted until it has been sent.
+    pub(super) fn answered(self, response: Response) -> Response {
+        let Self { bytes, mut memory } = self;
+        drop(bytes);
+        let length = response.body().size_hint().exact().unwrap_or(u64::MAX);
+        memory.shrink(usize::try_from(length).unwrap_or(usize::MAX));
+        with(response, memory)
+    }
 }
 
 impl Deref for Whole {
@@ -44,55 +58,74 @@ impl Deref for Whole {
     }
 }
 
-/// The whole body.
-pub(super) async fn read(body: Body, limit: usize, patience: Duration) -> Result<Whole, Error> {
-    read_within(&LARGE_BODIES, body, limit, patience).await
-}
-
-async fn read_within(memory: &'static Semaphore, body: Body, limit: usize, patience: Duration) -> Result<Whole, Error> {
+/// The whole body. Memory is counted for what has arrived and never for what is only announced: who sends nothing keeps
+/// nobody waiting.
+pub(super) async fn read(memory: &Memory, body: Body, limit: usize, patience: Duration) -> Result<Whole, Error> {
+    let limit = limit.min(memory.largest_body());
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     // A client that says so beforehand need not send it.
-    if usize::try_from(body.size_hint().lower()).is_ok_and(|announced| announced > limit) {
+    if announced > limit {
         return Err(Error::TooLarge(limit));
     }
-    let reading = async {
-        let most = body
-            .size_hint()
-            .upper()
-            .map_or(limit, |most| usize::try_from(most).unwrap_or(limit));
-        let memory = match u32::try_from(most.min(limit) >> 10) {
-            Ok(kib) if most > SMALL => Some(memory.acquire_many(kib).await?),
-            _ => None,
+    let deadline = Instant::now() + patience;
+    let (mut body, mut held, mut all) = (body, Held::default(), Vec::new());
+    while let Some(frame) = timeout_at(deadline, body.frame()).await.map_err(|_| Error::TooSlow)? {
+        let Ok(data) = frame.map_err(|_| Error::Broken)?.into_data() else {
+            continue;
         };
-        let bytes = whole(body, limit).await?;
-        Ok::<_, Fault>(Whole { bytes, _memory: memory })
-    };
-    match timeout(patience, reading).await {
-        Ok(Ok(whole)) => Ok(whole),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Error::TooLarge(limit)),
-        Ok(Err(_)) => Err(Error::Broken),
-        Err(_) => Err(Error::TooSlow),
+        let length = all.len() + data.len();
+        if length > limit {
+            return Err(Error::TooLarge(limit));
+        }
+        let grown = timeout_at(deadline, held.grow(memory, cost(length)));
+        grown.await.map_err(|_| Error::Crowded)?;
+        if all.is_empty() && body.is_end_stream() {
+            return Ok(Whole {
+                bytes: data,
+                memory: held,
+            });
+        }
+        make_room(&mut all, data.len(), announced);
+        all.extend_from_slice(&data);
+    }
+    let bytes = all.into();
+    Ok(Whole { bytes, memory: held })
+}
+
+/// At most to the length that was announced, so that a large body is held once; at most twice what has come, so that
+/// an announcement alone reserves nothing.
+fn make_room(all: &mut Vec<u8>, more: usize, announced: usize) {
+    if all.capacity() - all.len() < more {
+        let twice = (all.len() + more) * 2;
+        all.reserve_exact(more.max(announced.min(twice).saturating_sub(all.len())));
     }
 }
 
-/// Whatever stopped the reading.
-type Fault = Box<dyn std::error::Error + Send + Sync>;
+/// The response with something that lives until its body has been sent, or given up.
+pub(super) fn with<T: Send + Unpin + 'static>(response: Response, kept: T) -> Response {
+    response.map(|body| Body::new(With { body, _kept: kept }))
+}
 
-/// Frame by frame into one piece of memory of the length that the client announced, so that a large body is held once.
-async fn whole(body: Body, limit: usize) -> Result<Bytes, Fault> {
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(limit).min(limit);
-    let mut body = Limited::new(body, limit);
-    let mut all = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
-        if all.is_empty() && data.len() >= announced && body.is_end_stream() {
-            return Ok(data);
-        }
-        if all.is_empty() {
-            all.reserve_exact(announced);
-        }
-        all.extend_from_slice(&data);
+struct With<T> {
+    body: Body,
+    _kept: T,
+}
+
+impl<T: Unpin> HttpBody for With<T> {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
     }
-    Ok(all.into())
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
 }
 
 impl Error {
@@ -101,6 +134,7 @@ impl Error {
         match self {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::Crowded => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken => StatusCode::BAD_REQUEST,
         }
     }
@@ -114,20 +148,32 @@ impl IntoResponse for Error {
 
 #[cfg(test)]
 mod tests {
+    use std::convert::Infallible;
+
     use axum::body::Body;
-    use futures::stream;
+    use futures::{StreamExt, stream};
 
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const MIB: usize = 1 << 20;
 
     async fn text(body: Body, limit: usize, patience: Duration) -> Result<String, Error> {
-        let whole = read(body, limit, patience).await?;
+        let whole = read(&Memory::default(), body, limit, patience).await?;
         Ok(String::from_utf8(whole.to_vec()).unwrap())
     }
 
     fn frames<const N: usize>(frames: [Result<&'static str, std::io::Error>; N]) -> Body {
         Body::from_stream(stream::iter(frames.map(|frame| frame.map(Bytes::from))))
+    }
+
+    /// Two mebibytes in halves; others have their turn before each.
+    fn halves() -> Body {
+        let halves = stream::iter([vec![0; MIB], vec![0; MIB]]).then(async |half| {
+            tokio::task::yield_now().await;
+            Ok::<_, Infallible>(Bytes::from(half))
+        });
+        Body::from_stream(halves)
     }
 
     #[tokio::test]
@@ -160,16 +206,99 @@ mod tests {
         assert_eq!(text(body, 5, SECOND).await, Err(Error::Broken));
     }
 
+    #[tokio::test]
+    async fn what_can_never_fit_is_refused_at_once() {
+        let memory = Memory::new(8 * MIB);
+        let most = memory.largest_body();
+        let refused = read(&memory, Body::from(vec![0; most + 1]), 64 * MIB, SECOND).await;
+        assert_eq!(refused.unwrap_err(), Error::TooLarge(most));
+        let taken = read(&memory, Body::from(vec![0; most]), 64 * MIB, SECOND).await;
+        assert_eq!(taken.unwrap().len(), most);
+    }
+
     #[tokio::test(start_paused = true)]
-    async fn large_bodies_wait_for_memory_and_small_ones_do_not() {
-        static MEMORY: Semaphore = Semaphore::const_new(100);
-        let large = || read_within(&MEMORY, Body::from(vec![0; 100 << 10]), 1 << 20, SECOND);
+    async fn bodies_wait_for_memory_and_small_ones_have_their_own() {
+        let memory = Memory::new(8 * MIB);
+        let large = || read(&memory, Body::from(vec![0; 2 * MIB]), 4 * MIB, SECOND);
         let first = large().await.unwrap();
-        assert_eq!(large().await.unwrap_err(), Error::TooSlow);
-        read_within(&MEMORY, Body::from("small"), 1 << 20, SECOND)
-            .await
-            .unwrap();
+        assert_eq!(large().await.unwrap_err(), Error::Crowded);
+        read(&memory, Body::from("small"), 4 * MIB, SECOND).await.unwrap();
         drop(first);
-        assert_eq!(large().await.unwrap().len(), 100 << 10);
+        assert_eq!(large().await.unwrap().len(), 2 * MIB);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn small_bodies_are_counted_too() {
+        let memory = Memory::new(8 * MIB);
+        let small = || read(&memory, Body::from(vec![0; 64 << 10]), 4 * MIB, SECOND);
+        let mut held = Vec::new();
+        let full = loop {
+            match small().await {
+                Ok(whole) => held.push(whole),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(
+            (full, held.len()),
+            (Error::Crowded, 6),
+            "a mebibyte at two and a half times 64 KiB"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_announces_much_and_sends_nothing_keeps_nobody_waiting() {
+        let memory = Memory::new(8 * MIB);
+        let silent = async |_| {
+            let body = Body::new(http_body_util::Limited::new(Announced(2 * MIB as u64), 4 * MIB));
+            read(&memory, body, 4 * MIB, 30 * SECOND).await
+        };
+        let silent = futures::future::join_all((0..100).map(silent));
+        let working = async {
+            let whole = read(&memory, Body::from(vec![0; 2 * MIB]), 4 * MIB, SECOND).await;
+            whole.unwrap().len()
+        };
+        let (silent, working) = tokio::join!(silent, working);
+        assert_eq!(working, 2 * MIB);
+        assert!(silent.into_iter().all(|silent| silent.unwrap_err() == Error::TooSlow));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_that_grow_block_each_other_until_the_first_has_no_time_left() {
+        let memory = Memory::new(8 * MIB);
+        let (first, second) = tokio::join!(
+            read(&memory, halves(), 4 * MIB, SECOND),
+            read(&memory, halves(), 4 * MIB, 2 * SECOND)
+        );
+        assert_eq!(first.unwrap_err(), Error::Crowded);
+        assert_eq!(second.unwrap().len(), 2 * MIB);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_counted_until_it_is_sent() {
+        let memory = Memory::new(8 * MIB);
+        let large = || read(&memory, Body::from(vec![0; 2 * MIB]), 4 * MIB, SECOND);
+        let answer = large()
+            .await
+            .unwrap()
+            .answered(Body::from(vec![0; 3 * MIB]).into_response());
+        assert_eq!(large().await.unwrap_err(), Error::Crowded);
+        assert_eq!(answer.into_body().collect().await.unwrap().to_bytes().len(), 3 * MIB);
+        large().await.unwrap();
+    }
+
+    /// A body of which only the length is known.
+    struct Announced(u64);
+
+    impl HttpBody for Announced {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            Poll::Pending
+        }
+
+        fn size_hint(&self) -> SizeHint {
+            SizeHint::with_exact(self.0)
+        }
     }
 }

@@ -30,7 +30,9 @@ use super::metrics::Metrics;
 /// An HTTP/2 client that is silent for so long is asked whether it is still there.
 const PING: Duration = Duration::from_secs(30);
 /// HTTP/2 requests of one connection at a time.
-const STREAMS: u32 = 256;
+const STREAMS: u32 = 32;
+/// What an HTTP/2 client may send before it is read; no body counts it.
+const WINDOW: u32 = 64 << 10;
 /// Largest head of a request, and most that is read at once.
 const HEAD_BYTES: usize = 64 << 10;
 
@@ -92,7 +94,9 @@ async fn http2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, sha
     builder
         .timer(TokioTimer::new())
         .keep_alive_interval(PING)
-        .max_concurrent_streams(STREAMS);
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW);
     builder.max_header_list_size(HEAD_BYTES.try_into().unwrap_or(u32::MAX));
     let mut connection = pin!(builder.serve_connection(io, service));
     let ended = tokio::select! {

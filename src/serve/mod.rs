@@ -12,6 +12,7 @@ pub mod execute;
 mod guard;
 pub mod health;
 pub mod listener;
+mod memory;
 pub mod metrics;
 pub(crate) mod plan;
 mod server;
@@ -24,6 +25,7 @@ use axum::routing::{any, get, post};
 use crate::api::names::path::{CONVERT, MUTATE, VALIDATE};
 
 pub use error::Error;
+pub use memory::Memory;
 pub use server::{Server, Timing};
 pub use state::{AppState, State};
 

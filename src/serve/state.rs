@@ -6,6 +6,7 @@ use prometheus_client::registry::Registry;
 
 use super::execute::{Counters, Token};
 use super::health::Readiness;
+use super::memory::Memory;
 use super::metrics::Metrics;
 use crate::cli::serve::ExecuteArgs;
 use crate::clients::cluster::{Cluster, Templates};
@@ -25,6 +26,8 @@ pub struct State {
     pub registry: Registry,
     /// Counted by the handlers.
     pub metrics: Metrics,
+    /// What bodies and their answers may take.
+    pub memory: Memory,
     /// Asked by `/readyz`.
     pub readiness: Readiness,
     /// Payload limit, default namespace, what to log.
@@ -47,6 +50,7 @@ impl State {
             metrics: Metrics::register(&mut registry),
             counters: Counters::register(&mut registry),
             registry,
+            memory: Memory::default(),
             readiness,
             execute,
             token: None,

@@ -14,9 +14,9 @@ use super::metrics::micros;
 use super::state::AppState;
 use crate::api::names::path::CONVERT;
 
-/// The API server sends one object at a time, but the protocol has lists of any length.
-const BODY_LIMIT: usize = 256 << 20;
-/// What the API server waits for us when it does not say.
+/// The API server sends one object at a time, but the protocol has lists of any length: as long as memory has room for.
+const BODY_LIMIT: usize = usize::MAX;
+/// What a body may take, whatever the caller says that it will wait; the API server waits as long.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// From this size on a body is converted beside the threads that serve connections.
 const LARGE: usize = 1 << 20;
@@ -24,8 +24,8 @@ const LARGE: usize = 1 << 20;
 /// `POST /convert`.
 pub(super) async fn respond(State(state): State<AppState>, request: Request) -> Response {
     let started = Instant::now();
-    let patience = super::admission::patience(request.uri().query()).unwrap_or(PATIENCE);
-    let body = match body::read(request.into_body(), BODY_LIMIT, patience).await {
+    let patience = super::admission::patience(request.uri().query(), PATIENCE);
+    let body = match body::read(&state.memory, request.into_body(), BODY_LIMIT, patience).await {
         Ok(body) => body,
         Err(error) => {
             tracing::warn!(route = CONVERT, decision = "unread", %error, "request");
@@ -33,8 +33,9 @@ pub(super) async fn respond(State(state): State<AppState>, request: Request) -> 
             return error.into_response();
         }
     };
-    let answer = if body.len() < LARGE {
-        answer(&body)
+    let (body, answer) = if body.len() < LARGE {
+        let answer = answer(&body);
+        (body, answer)
     } else {
         beside(body).await
     };
@@ -47,12 +48,16 @@ pub(super) async fn respond(State(state): State<AppState>, request: Request) -> 
         None => tracing::info!(%uid, route = CONVERT, decision = "convert", objects, duration_us, "request"),
         Some(fault) => tracing::warn!(%uid, route = CONVERT, decision = "refuse", %fault, duration_us, "request"),
     }
-    answer.into_response()
+    body.answered(answer.into_response())
 }
 
-async fn beside(body: Whole) -> Answer {
-    match tokio::task::spawn_blocking(move || answer(&body)).await {
-        Ok(answer) => answer,
+async fn beside(body: Whole) -> (Whole, Answer) {
+    let answering = move || {
+        let answer = answer(&body);
+        (body, answer)
+    };
+    match tokio::task::spawn_blocking(answering).await {
+        Ok(answered) => answered,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }

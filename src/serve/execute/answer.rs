@@ -69,11 +69,11 @@ impl Refusal {
             Self::Path => "BadPath",
             Self::Unknown { .. } => "NotFound",
             Self::Body(body::Error::TooLarge(_)) | Self::TooLong(_) => "PayloadTooLarge",
+            Self::Body(body::Error::Crowded) | Self::Unfilled | Self::Unavailable { .. } => "Unavailable",
             Self::Body(_) => "PayloadIncomplete",
             Self::NotText(_) => "PayloadNotText",
             Self::Unrenderable(_) => "RenderError",
             Self::Refused(_) => "Refused",
-            Self::Unfilled | Self::Unavailable { .. } => "Unavailable",
         }
     }
 
@@ -96,7 +96,7 @@ impl Refusal {
         let retry_after = match self {
             Self::Method => return Some((header::ALLOW, HeaderValue::from_static("PUT, POST"))),
             Self::Token => return Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
-            Self::Unfilled => RETRY_AFTER,
+            Self::Unfilled | Self::Body(body::Error::Crowded) => RETRY_AFTER,
             Self::Unavailable { retry_after, .. } => retry_after.unwrap_or(RETRY_AFTER),
             _ => return None,
         };

@@ -70,7 +70,13 @@ async fn answer(state: &AppState, request: Request) -> Result<Created, Refusal> 
         return Err(Refusal::Unfilled);
     };
     let template = template(cluster, templates, namespace, name).await?;
-    let body = body::read(request.into_body(), state.limits().payload_bytes, PATIENCE).await?;
+    let body = body::read(
+        &state.memory,
+        request.into_body(),
+        state.limits().payload_bytes,
+        PATIENCE,
+    )
+    .await?;
     let payload = std::str::from_utf8(&body).map_err(|error| Refusal::NotText(error.valid_up_to()))?;
     payload::check(payload, state.limits())?;
     try_to_render(&state.compiled, &template, payload)?;
