@@ -516,6 +516,21 @@ async fn a_template_that_is_nested_too_deep_stops_no_other() {
     assert!(message.contains(".a: is nested too deep"), "{message}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_template_that_is_no_job_stops_nothing() {
+    let fake = prepared();
+    fake.put(
+        "jobtemplates",
+        json!({"metadata": {"name": "odd"}, "spec": {"jobTemplate": "x"}}),
+    );
+    let mut odd = execution();
+    (odd["metadata"]["name"], odd["spec"]["jobTemplateName"]) = (json!("odd"), json!("odd"));
+    fake.put("jobexecutions", odd);
+    let _process = Process::start(&fake);
+    fake.expect(CREATE).await;
+    fake.expect(CREATE).await;
+}
+
 /// An execution that nothing is left to do for.
 fn over(name: &str) -> Value {
     json!({"metadata": {"name": name}, "spec": {"jobTemplateName": "t"}, "status": {"conditions": [{

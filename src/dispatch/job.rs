@@ -37,10 +37,11 @@ impl Desired {
 
 /// Makes the Job from the rendered `spec.jobTemplate`.
 #[must_use]
-pub fn of_rendered(owner: Owner<'_>, mut rendered: Value) -> Desired {
+pub fn of_rendered(owner: Owner<'_>, rendered: Value) -> Desired {
     let mut warnings = Vec::new();
-    let metadata = metadata(owner, rendered["metadata"].take());
-    let mut spec = rendered["spec"].take();
+    let mut rendered = object(rendered);
+    let metadata = metadata(owner, object(rendered.remove("metadata").unwrap_or_default()));
+    let mut spec = rendered.remove("spec").unwrap_or_default();
     raise_ttl(&mut spec, &mut warnings);
     never_restart_by_default(&mut spec);
     let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": spec});
@@ -48,21 +49,18 @@ pub fn of_rendered(owner: Owner<'_>, mut rendered: Value) -> Desired {
 }
 
 /// Users' labels, annotations and finalizers stay; name, namespace and owner are what they must be.
-fn metadata(owner: Owner<'_>, mut template: Value) -> Map<String, Value> {
+fn metadata(owner: Owner<'_>, mut template: Map<String, Value>) -> Map<String, Value> {
     let mut metadata = Map::new();
-    let name = template["name"]
-        .as_str()
-        .filter(|name| !name.is_empty())
-        .unwrap_or(owner.name);
+    let name = template.get("name").and_then(Value::as_str);
+    let name = name.filter(|name| !name.is_empty()).unwrap_or(owner.name);
     metadata.insert("name".into(), name.into());
     metadata.insert("namespace".into(), owner.namespace.into());
-    let mut labels = object(template["labels"].take());
+    let mut labels = object(template.remove("labels").unwrap_or_default());
     labels.insert(label::CONTROLLER_UID.into(), owner.uid.into());
     labels.insert(label::JOB_EXECUTION_NAME.into(), owner.name.into());
     metadata.insert("labels".into(), labels.into());
     for key in ["annotations", "finalizers"] {
-        let value = template[key].take();
-        if !value.is_null() {
+        if let Some(value) = template.remove(key).filter(|value| !value.is_null()) {
             metadata.insert(key.into(), value);
         }
     }
@@ -73,6 +71,7 @@ fn metadata(owner: Owner<'_>, mut template: Value) -> Map<String, Value> {
     metadata
 }
 
+/// What is no object has no members; the schema admits none today.
 fn object(value: Value) -> Map<String, Value> {
     if let Value::Object(map) = value {
         map
@@ -176,6 +175,22 @@ mod tests {
             let desired = of_rendered(OWNER, json!({"spec": {"ttlSecondsAfterFinished": ttl}}));
             assert_eq!(desired.job["spec"]["ttlSecondsAfterFinished"], expected, "{ttl}");
             assert_eq!(desired.warnings.len(), warnings, "{ttl}");
+        }
+    }
+
+    #[test]
+    fn takes_whatever_was_stored_before_there_was_a_schema() {
+        for odd in [
+            json!("x"),
+            json!([]),
+            json!(1),
+            json!({"metadata": "x"}),
+            json!({"metadata": []}),
+            json!({"metadata": {"labels": "x", "name": 1}, "spec": null}),
+        ] {
+            let desired = of_rendered(OWNER, odd);
+            assert_eq!((desired.name(), &desired.job["spec"]), ("run", &Value::Null));
+            assert_eq!(desired.job["metadata"]["labels"]["controller-uid"], "uid-1");
         }
     }
 

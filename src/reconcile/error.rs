@@ -13,12 +13,17 @@ pub(super) enum Error {
     /// A call to the API server failed.
     #[error(transparent)]
     Cluster(#[from] cluster::Error),
+    /// A fault of ours; it was printed where it happened.
+    #[error("panicked")]
+    Panicked,
 }
 
 impl Error {
     /// The metric's label for it.
     pub(super) fn result(&self) -> &'static str {
-        let Self::Cluster(error) = self;
+        let Self::Cluster(error) = self else {
+            return "panicked";
+        };
         match error.failure {
             Failure::NotFound(_) => "not_found",
             Failure::AlreadyExists(_) | Failure::Conflict(_) => "conflict",
@@ -30,7 +35,9 @@ impl Error {
 
     /// When to try again after so many failures in a row before.
     pub(super) fn retry(&self, failures: u32) -> Duration {
-        let Self::Cluster(error) = self;
+        let Self::Cluster(error) = self else {
+            return backoff(Duration::from_secs(1), failures);
+        };
         match error.failure {
             // The watch brings the other write in a moment.
             Failure::Conflict(_) | Failure::AlreadyExists(_) => backoff(Duration::from_millis(50), failures),
@@ -83,6 +90,14 @@ mod tests {
             retry_after,
         });
         assert_eq!((busy.retry(0), busy.result()), (Duration::from_secs(7), "unavailable"));
+    }
+
+    #[test]
+    fn a_fault_of_ours_is_tried_less_and_less_often() {
+        assert_eq!(
+            (Error::Panicked.retry(1), Error::Panicked.result()),
+            (Duration::from_secs(2), "panicked")
+        );
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! JobExecution to Job: exactly one for each, its progress recorded, and the execution deleted after its finished Job.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use kube::runtime::controller::Action;
 use tokio::sync::SemaphorePermit;
 
@@ -22,7 +24,7 @@ const DEFERRAL: Duration = Duration::from_secs(3);
 /// Brings one execution a step further. Harmless to repeat, whatever was done before.
 pub(super) async fn reconcile(stored: Arc<JobExecution>, ctx: Arc<Context>) -> Result<Action, Error> {
     let execution = ctx.ledger.current(&stored);
-    let outcome = step(&stored, &execution, &ctx).await;
+    let outcome = guarded(step(&stored, &execution, &ctx)).await;
     ctx.backlog.done(&execution);
     let action = outcome?;
     ctx.ledger.succeeded(uid(&execution));
@@ -33,6 +35,12 @@ pub(super) async fn reconcile(stored: Arc<JobExecution>, ctx: Arc<Context>) -> R
 #[expect(clippy::needless_pass_by_value, reason = "the controller hands it in like this")]
 pub(super) fn error_policy(execution: Arc<JobExecution>, error: &Error, ctx: Arc<Context>) -> Action {
     Action::requeue(error.retry(ctx.ledger.failed(uid(&execution))))
+}
+
+/// A panic ends one reconcile and not the controllers.
+async fn guarded(step: impl Future<Output = Result<Action, Error>>) -> Result<Action, Error> {
+    let outcome = AssertUnwindSafe(step).catch_unwind().await;
+    outcome.unwrap_or(Err(Error::Panicked))
 }
 
 async fn step(stored: &JobExecution, execution: &Arc<JobExecution>, ctx: &Context) -> Result<Action, Error> {
@@ -142,4 +150,15 @@ async fn lost(stored: &JobExecution, execution: &Arc<JobExecution>, ctx: &Contex
 async fn delete(execution: &JobExecution, ctx: &Context) -> Result<Action, Error> {
     ctx.cluster.delete::<JobExecution>(&execution.metadata).await?;
     Ok(Action::await_change())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_one_reconcile_only() {
+        let outcome = guarded(async { panic!("on purpose") }).await;
+        assert!(matches!(outcome, Err(Error::Panicked)));
+    }
 }

@@ -217,8 +217,12 @@ fn report(shared: &Shared, result: Outcome) {
             "ok"
         }
         Err(controller::Error::ReconcilerFailed(error, execution)) => {
-            let Error::Cluster(call) = &error;
-            warn!(job_execution = %execution, %error, cause = %call.failure, "reconcile failed");
+            match &error {
+                Error::Cluster(call) => {
+                    warn!(job_execution = %execution, %error, cause = %call.failure, "reconcile failed");
+                }
+                Error::Panicked => error!(job_execution = %execution, %error, "reconcile failed"),
+            }
             error.result()
         }
         // It was deleted while its turn came.
