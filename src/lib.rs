@@ -41,7 +41,8 @@
 //! looks for a Job that its UID controls, in memory and then at the API server, and creates one under a name derived
 //! from the execution only when there is none. What becomes of the Job is written into the status twice: when it has
 //! started and when it has ended. A process that is killed between any two of these steps repeats the step and meets
-//! what it had done.
+//! what it had done. A Job with `ttlSecondsAfterFinished` could be gone by then, and nothing would tell that there was
+//! one: it is created suspended, recorded, and only then released by one patch.
 //!
 //! # What is not here
 //! - Domains, tools and nouns never await, and read no clock, file or environment.

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 /// Reconciles at a time.
 const CONCURRENCY: u16 = 4;
 const CREATE: &str = "POST jobs";
+const RELEASE: &str = "PATCH jobs run";
 const STATUS: &str = "PUT jobexecutions run status";
 const DELETE: &str = "DELETE jobexecutions run";
 
@@ -233,6 +234,94 @@ async fn killed_after_any_call_there_is_one_job() {
             );
             assert_eq!(told(&fake, "Succeeded").1, "JobSucceeded", "after {calls} calls");
         }
+    }
+}
+
+/// A fake whose Job removes itself after its end.
+fn with_ttl() -> Fake {
+    let fake = prepared();
+    fake.edit("jobtemplates", "t", |template| {
+        template["spec"]["jobTemplate"]["spec"]["ttlSecondsAfterFinished"] = json!(60);
+    });
+    fake
+}
+
+/// Whether the Job may run, and whether it is marked as held.
+fn held(fake: &Fake) -> (bool, bool) {
+    let job = fake.get("jobs", "run").unwrap();
+    let marked = &job["metadata"]["annotations"]["dispatch.stationmaster.dev/held"];
+    (job["spec"]["suspend"] != true, *marked == "true")
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_removes_itself_runs_once_it_is_recorded() {
+    let fake = with_ttl();
+    fake.delay_writes(Duration::from_millis(100));
+    let _process = Process::start(&fake);
+    fake.expect(CREATE).await;
+    assert_eq!(held(&fake), (false, true));
+    fake.expect(STATUS).await;
+    assert_eq!(reason(&fake), "JobCreated");
+    assert_eq!(held(&fake), (false, true));
+    fake.expect(RELEASE).await;
+    assert_eq!(held(&fake), (true, false));
+    started(&fake, "run");
+    fake.expect(STATUS).await;
+    finished(&fake, "run");
+    fake.expect(STATUS).await;
+    fake.remove("jobs", "run");
+    fake.expect(DELETE).await;
+    fake.expect_silence().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_held_job_is_recorded_and_released_after_a_crash() {
+    let fake = with_ttl();
+    fake.delay_writes(Duration::from_secs(1));
+    let process = Process::start(&fake);
+    fake.expect(CREATE).await;
+    process.kill().await;
+    let _process = Process::start(&fake);
+    fake.expect(STATUS).await;
+    fake.expect(RELEASE).await;
+    assert_eq!(held(&fake), (true, false));
+    fake.expect_silence().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_fails_is_tried_again() {
+    let fake = with_ttl();
+    fake.fail("PATCH jobs", &[Fault::Status(503), Fault::AnswerLost]);
+    let _process = Process::start(&fake);
+    for write in [CREATE, STATUS, "PATCH jobs run = 503", RELEASE] {
+        fake.expect(write).await;
+    }
+    fake.expect_silence().await;
+    assert_eq!(held(&fake), (true, false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn killed_after_any_call_a_job_that_removes_itself_is_made_once() {
+    for calls in 0..30 {
+        let fake = with_ttl();
+        fake.hang_after(Some(calls));
+        let process = Process::start(&fake);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        let ran = fake.get("jobs", "run").is_some() && held(&fake).0;
+        if ran {
+            finished(&fake, "run");
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+        process.kill().await;
+        if ran {
+            fake.remove("jobs", "run");
+        }
+        fake.hang_after(None);
+        let _process = Process::start(&fake);
+        tokio::time::sleep(Duration::from_secs(120)).await;
+        let created = fake.writes().await.iter().filter(|write| *write == CREATE).count();
+        assert_eq!(created, 1, "after {calls} calls");
+        assert!(ran || held(&fake) == (true, false), "after {calls} calls");
     }
 }
 

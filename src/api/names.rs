@@ -23,6 +23,8 @@ pub mod annotation {
     pub const CREATED_BY: &str = "dispatch.stationmaster.dev/created-by";
     /// Random text drawn for one call of the execute endpoint: a repeated create recognises its own object by it.
     pub const NONCE: &str = "dispatch.stationmaster.dev/nonce";
+    /// On a Job that is suspended until it is recorded, because it removes itself after its end: `true`.
+    pub const HELD: &str = "dispatch.stationmaster.dev/held";
     /// What v1alpha1 cannot say of a v1beta1 object, kept for the way back.
     pub const CONVERSION: &str = "dispatch.stationmaster.dev/v1beta1";
 }

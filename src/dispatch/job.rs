@@ -1,8 +1,11 @@
 //! The Job of an execution: what the rendered template says, with the name, labels and owner that make it this execution's.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
-use crate::api::names::{DISPATCH_GROUP, label};
+use crate::api::dispatch::view::Job;
+use crate::api::names::{DISPATCH_GROUP, annotation, label};
 
 /// A Job that was removed sooner could be gone before its end is recorded, and would then be missed or run again.
 pub const SHORTEST_TTL_SECONDS: u64 = 60;
@@ -21,7 +24,7 @@ pub struct Owner<'a> {
 /// A Job to create.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Desired {
-    /// The whole object; every field of the template is in it, known to us or not.
+    /// The whole object, as it will run; every field of the template is in it, known to us or not.
     pub job: Value,
     /// What was changed on the way and may surprise.
     pub warnings: Vec<String>,
@@ -33,6 +36,42 @@ impl Desired {
     pub fn name(&self) -> &str {
         self.job["metadata"]["name"].as_str().unwrap_or_default()
     }
+
+    /// Whether the Job could run, end and remove itself before anybody has recorded it. Then it would be made again.
+    #[must_use]
+    pub fn removes_itself(&self) -> bool {
+        let spec = &self.job["spec"];
+        !spec["ttlSecondsAfterFinished"].is_null() && spec["suspend"] != true
+    }
+
+    /// What to create: the Job itself, or one that does not run until it is [released](release).
+    #[must_use]
+    pub fn to_create(&self) -> Cow<'_, Value> {
+        if !self.removes_itself() {
+            return Cow::Borrowed(&self.job);
+        }
+        let mut held = self.job.clone();
+        held["spec"]["suspend"] = true.into();
+        let annotations = &mut held["metadata"]["annotations"];
+        // Something that is no map is for the API server to refuse.
+        if annotations.is_null() || annotations.is_object() {
+            annotations[annotation::HELD] = "true".into();
+        }
+        Cow::Owned(held)
+    }
+}
+
+/// Whether the Job waits to be recorded and [released](release).
+#[must_use]
+pub fn is_held(job: &Job) -> bool {
+    let annotations = job.metadata.annotations.as_ref();
+    annotations.is_some_and(|annotations| annotations.get(annotation::HELD).is_some_and(|held| held == "true"))
+}
+
+/// The merge patch that lets the held Job of that UID run, and no other of its name.
+#[must_use]
+pub fn release(uid: &str) -> Value {
+    json!({"metadata": {"uid": uid, "annotations": {annotation::HELD: null}}, "spec": {"suspend": false}})
 }
 
 /// Makes the Job from the rendered `spec.jobTemplate`.
@@ -60,7 +99,9 @@ fn metadata(owner: Owner<'_>, mut template: Map<String, Value>) -> Map<String, V
     labels.insert(label::JOB_EXECUTION_NAME.into(), owner.name.into());
     metadata.insert("labels".into(), labels.into());
     for key in ["annotations", "finalizers"] {
-        if let Some(value) = template.remove(key).filter(|value| !value.is_null()) {
+        if let Some(mut value) = template.remove(key).filter(|value| !value.is_null()) {
+            // Ours to set: whoever has it is released.
+            value.as_object_mut().map(|members| members.remove(annotation::HELD));
             metadata.insert(key.into(), value);
         }
     }
@@ -176,6 +217,38 @@ mod tests {
             assert_eq!(desired.job["spec"]["ttlSecondsAfterFinished"], expected, "{ttl}");
             assert_eq!(desired.warnings.len(), warnings, "{ttl}");
         }
+    }
+
+    #[test]
+    fn holds_what_removes_itself_until_it_is_released() {
+        let with = |spec: Value| of_rendered(OWNER, json!({"metadata": {"annotations": {"a": "b"}}, "spec": spec}));
+        let held = with(json!({"ttlSecondsAfterFinished": 90}));
+        let created = held.to_create();
+        assert_eq!(created["spec"], json!({"ttlSecondsAfterFinished": 90, "suspend": true}));
+        let annotations = json!({"a": "b", "dispatch.stationmaster.dev/held": "true"});
+        assert_eq!(created["metadata"]["annotations"], annotations);
+        let job: Job = serde_json::from_value(created.into_owned()).expect("a Job");
+        assert!(is_held(&job));
+        let job: Job = serde_json::from_value(held.job).expect("a Job");
+        assert!(!is_held(&job), "it is printed as it will run");
+        let released = json!({"metadata": {"uid": "j", "annotations": {"dispatch.stationmaster.dev/held": null}},
+            "spec": {"suspend": false}});
+        assert_eq!(release("j"), released);
+        for spec in [
+            json!({"ttlSecondsAfterFinished": 90, "suspend": true}),
+            json!({"ttlSecondsAfterFinished": null}),
+            json!({"suspend": false}),
+            json!("odd"),
+        ] {
+            let desired = with(spec);
+            assert_eq!(*desired.to_create(), desired.job);
+        }
+    }
+
+    #[test]
+    fn a_template_cannot_ask_to_be_released() {
+        let held = json!({"metadata": {"annotations": {"dispatch.stationmaster.dev/held": "true"}}});
+        assert_eq!(of_rendered(OWNER, held).job["metadata"]["annotations"], json!({}));
     }
 
     #[test]

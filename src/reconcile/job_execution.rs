@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::controller::Action;
 use tokio::sync::SemaphorePermit;
 
-use super::context::{Context, uid};
+use super::context::{Context, key, uid};
 use super::create::{Outcome, create};
 use super::error::Error;
 use super::held::Held;
 use super::observe::{Found, observe, recorded, reference};
 use crate::api::dispatch::view::{Job, JobExecution};
+use crate::dispatch::job;
 use crate::dispatch::status::{End, Hold, Observed, Progress, end};
 
 /// When there is no leave to tell of something that is not urgent, it is asked for again after that.
@@ -49,7 +51,11 @@ async fn step(stored: &JobExecution, execution: &Arc<JobExecution>, ctx: &Contex
         return Ok(Action::await_change());
     }
     match observe(execution, ctx).await? {
+        Found::Job(job) if is_to_release(execution, &job, ctx) => {
+            release(stored, execution, &reference(&job), ctx).await
+        }
         Found::Job(job) => progress(stored, execution, &job, ctx).await,
+        Found::Created(created) if created.held => release(stored, execution, &created.reference, ctx).await,
         Found::Created(created) => Ok(Action::requeue(created.grace())),
         Found::Lost | Found::Never if ended.is_some() => delete(execution, ctx).await,
         Found::Lost => lost(stored, execution, ctx).await,
@@ -95,16 +101,43 @@ fn leave_to_tell<'c>(execution: &JobExecution, ctx: &'c Context) -> Result<Semap
     ctx.backlog.may_tell().ok_or(TURN)
 }
 
+/// Whether the Job waits to be recorded. The watch may show it so for a while after.
+fn is_to_release(execution: &JobExecution, job: &Job, ctx: &Context) -> bool {
+    let job_uid = job.metadata.uid.as_deref().unwrap_or_default();
+    job::is_held(job) && !ctx.ledger.is_released(uid(execution), job_uid)
+}
+
+/// Records a held Job and lets it run: one that removes itself must not end before it is known.
+async fn release(
+    stored: &JobExecution,
+    execution: &Arc<JobExecution>,
+    reference: &ObjectReference,
+    ctx: &Context,
+) -> Result<Action, Error> {
+    let observed = Observed::Job {
+        reference,
+        progress: Progress::Waiting,
+    };
+    ctx.record(stored, execution, observed).await?;
+    let (namespace, _) = key(execution);
+    let name = reference.name.as_deref().unwrap_or_default();
+    let job_uid = reference.uid.as_deref().unwrap_or_default();
+    ctx.cluster
+        .patch::<Job>(&namespace, name, &job::release(job_uid))
+        .await?;
+    ctx.ledger.job_released(uid(execution), job_uid);
+    Ok(Action::await_change())
+}
+
 /// Makes the Job, or records why it cannot be made.
 async fn make(stored: &JobExecution, execution: &Arc<JobExecution>, ctx: &Context) -> Result<Action, Error> {
     match create(execution, ctx).await? {
-        Outcome::Made => {
-            let grace = ctx
-                .ledger
-                .created(uid(execution))
-                .map_or(Duration::ZERO, |created| created.grace());
-            Ok(Action::requeue(grace))
-        }
+        Outcome::Made => match ctx.ledger.created(uid(execution)) {
+            Some(created) if created.held => release(stored, execution, &created.reference, ctx).await,
+            created => Ok(Action::requeue(
+                created.map_or(Duration::ZERO, |created| created.grace()),
+            )),
+        },
         Outcome::Moved => Ok(Action::requeue(Duration::from_secs(1))),
         Outcome::Waiting(pause) => Ok(pause.map_or_else(Action::await_change, Action::requeue)),
         Outcome::Held(held) => {
@@ -127,7 +160,7 @@ async fn tell(stored: &JobExecution, execution: &Arc<JobExecution>, held: &Held,
 
 /// The recorded Job is gone without an end. The store may be behind, so the API server is asked how the execution stands.
 async fn lost(stored: &JobExecution, execution: &Arc<JobExecution>, ctx: &Context) -> Result<Action, Error> {
-    let (namespace, name) = super::context::key(execution);
+    let (namespace, name) = key(execution);
     let Some(fresh) = ctx.cluster.get::<JobExecution>(&namespace, &name).await? else {
         return Ok(Action::await_change());
     };

@@ -8,7 +8,7 @@ use kube::runtime::reflector::ObjectRef;
 use kube::runtime::watcher::Event;
 
 use crate::api::dispatch::view::{Job, JobExecution};
-use crate::api::names::DISPATCH_GROUP;
+use crate::api::names::{DISPATCH_GROUP, annotation};
 
 /// Jobs by the UID of the execution that controls them; upstream could make two for one execution.
 type ByOwner = HashMap<String, Vec<Arc<Job>>>;
@@ -124,9 +124,12 @@ fn insert(by_owner: &mut ByOwner, owner: &str, mut job: Job) {
     }
 }
 
-/// Thousands of Jobs are kept: only what identifies one stays.
+/// Thousands of Jobs are kept: only what identifies one stays, and whether it is held.
 fn trimmed(metadata: ObjectMeta) -> ObjectMeta {
+    let mut annotations = metadata.annotations.unwrap_or_default();
+    let held = annotations.remove_entry(annotation::HELD);
     ObjectMeta {
+        annotations: held.map(|held| [held].into()),
         name: metadata.name,
         namespace: metadata.namespace,
         uid: metadata.uid,

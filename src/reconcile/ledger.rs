@@ -26,6 +26,8 @@ pub(super) struct Ledger {
 #[derive(Default)]
 struct Entry {
     created: Option<Created>,
+    /// UID of the Job that was held and may run now.
+    released: Option<String>,
     written: Option<Written>,
     failures: u32,
 }
@@ -35,6 +37,8 @@ struct Entry {
 pub(super) struct Created {
     /// As it will be recorded.
     pub(super) reference: ObjectReference,
+    /// Whether it may only run once it is recorded.
+    pub(super) held: bool,
     at: Instant,
 }
 
@@ -84,11 +88,25 @@ impl Ledger {
     }
 
     /// Notes that the Job exists.
-    pub(super) fn job_created(&self, uid: &str, reference: ObjectReference) {
+    pub(super) fn job_created(&self, uid: &str, reference: ObjectReference, held: bool) {
         self.lock().entry(uid.to_owned()).or_default().created = Some(Created {
             reference,
+            held,
             at: Instant::now(),
         });
+    }
+
+    /// Notes that the Job of that UID is held no more.
+    pub(super) fn job_released(&self, uid: &str, job_uid: &str) {
+        self.lock().entry(uid.to_owned()).or_default().released = Some(job_uid.to_owned());
+    }
+
+    /// Whether the Job of that UID is held no more, although the watch may still show it so.
+    pub(super) fn is_released(&self, uid: &str, job_uid: &str) -> bool {
+        let entries = self.lock();
+        entries
+            .get(uid)
+            .is_some_and(|entry| entry.released.as_deref() == Some(job_uid))
     }
 
     /// Notes that the status is recorded; `stored` is what the store showed.
@@ -174,7 +192,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_new_job_has_a_second_to_start() {
         let ledger = Ledger::default();
-        ledger.job_created("u", ObjectReference::default());
+        ledger.job_created("u", ObjectReference::default(), false);
         let grace = || ledger.created("u").map(|created| created.grace());
         assert_eq!(grace(), Some(START_GRACE));
         tokio::time::advance(START_GRACE).await;

@@ -30,7 +30,8 @@ pub(super) async fn observe(execution: &JobExecution, ctx: &Context) -> Result<F
         return Ok(Found::Job(job));
     }
     let created = ctx.ledger.created(uid(execution));
-    if let Some(created) = created.as_ref().filter(|created| !created.grace().is_zero()) {
+    let waits = |created: &&Created| created.held || !created.grace().is_zero();
+    if let Some(created) = created.as_ref().filter(waits) {
         return Ok(Found::Created(created.clone()));
     }
     let created = created.map(|created| created.reference);

@@ -13,7 +13,7 @@ use super::observe::{is_own, reference};
 use crate::api::dispatch::view::{Job, JobExecution};
 use crate::api::names::{event, reason};
 use crate::clients::cluster::{self, DryRun, Failure};
-use crate::dispatch::job::Desired;
+use crate::dispatch::job::{Desired, is_held};
 use crate::dispatch::status;
 use crate::dispatch::transition::Transition;
 
@@ -28,7 +28,8 @@ pub(super) async fn post(
     ctx: &Context,
 ) -> Result<Outcome, Error> {
     let (namespace, _) = key(execution);
-    let error = match ctx.cluster.create::<Job>(&namespace, &desired.job, DryRun::No).await {
+    let job = desired.to_create();
+    let error = match ctx.cluster.create::<Job>(&namespace, &job, DryRun::No).await {
         Ok(metadata) => {
             let uid = metadata.uid.unwrap_or_default();
             made(execution, desired, &uid, ctx);
@@ -56,8 +57,9 @@ pub(super) async fn post(
 fn made(execution: &Arc<JobExecution>, desired: &Desired, job_uid: &str, ctx: &Context) {
     let (namespace, name) = key(execution);
     let job = desired.name();
+    let reference = status::reference(&namespace, job, job_uid);
     ctx.ledger
-        .job_created(uid(execution), status::reference(&namespace, job, job_uid));
+        .job_created(uid(execution), reference, desired.removes_itself());
     ctx.metrics.executions.inc();
     let note = format!("Job {job} created");
     ctx.events.publish(
@@ -86,7 +88,7 @@ async fn taken(execution: &Arc<JobExecution>, desired: &Desired, ctx: &Context) 
     match ctx.cluster.get::<Job>(&namespace, name).await? {
         None => Ok(Outcome::Waiting(Some(Duration::ZERO))),
         Some(job) if is_own(execution, &job) => {
-            ctx.ledger.job_created(uid(execution), reference(&job));
+            ctx.ledger.job_created(uid(execution), reference(&job), is_held(&job));
             Ok(Outcome::Made)
         }
         Some(_) => {

@@ -206,6 +206,12 @@ impl Fake {
         }
     }
 
+    /// What was written and not expected so far.
+    pub async fn writes(&self) -> Vec<String> {
+        let mut written = self.shared.written.lock().await;
+        std::iter::from_fn(|| written.try_recv().ok()).collect()
+    }
+
     /// Forgets what was written so far.
     pub async fn forget_writes(&self) {
         let mut written = self.shared.written.lock().await;
@@ -277,6 +283,7 @@ impl Fake {
             },
             (&Method::POST, _) => self.create(call, body),
             (&Method::PUT, _) => self.replace(call, body),
+            (&Method::PATCH, _) => self.patch(call, body),
             (&Method::DELETE, _) => self.delete(call, body),
             _ => status(405, "MethodNotAllowed", "what is this?"),
         }
@@ -373,6 +380,20 @@ impl Fake {
         } else {
             object = sent;
         }
+        json_response(StatusCode::OK, &store.apply(&call.plural, object, &self.shared.version))
+    }
+
+    fn patch(&self, call: &Call, body: &Bytes) -> Response {
+        let changes: Value = serde_json::from_slice(body).unwrap();
+        let mut store = self.store();
+        let Some(mut object) = store.objects.get(&call.key()).cloned() else {
+            return status(404, "NotFound", "not found");
+        };
+        let uid = &changes["metadata"]["uid"];
+        if !uid.is_null() && *uid != object["metadata"]["uid"] {
+            return status(409, "Conflict", "the UID is another one");
+        }
+        merge(&mut object, &changes);
         json_response(StatusCode::OK, &store.apply(&call.plural, object, &self.shared.version))
     }
 
@@ -475,6 +496,24 @@ async fn answer(State(fake): State<Fake>, request: Request) -> Response {
 
 fn key(plural: &str, namespace: &str, name: &str) -> (String, String, String) {
     (plural.to_owned(), namespace.to_owned(), name.to_owned())
+}
+
+/// RFC 7386.
+fn merge(object: &mut Value, changes: &Value) {
+    let Value::Object(changes) = changes else {
+        *object = changes.clone();
+        return;
+    };
+    if !object.is_object() {
+        *object = json!({});
+    }
+    for (key, change) in changes {
+        if change.is_null() {
+            object.as_object_mut().unwrap().remove(key);
+        } else {
+            merge(&mut object[key], change);
+        }
+    }
 }
 
 fn line(event: &Value) -> Bytes {

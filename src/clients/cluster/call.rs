@@ -1,11 +1,11 @@
-//! One call at a time: get, create, apply, delete. JSON goes out as it was built and only what is asked for is decoded.
+//! One call at a time: get, create, replace, patch, delete. JSON goes out as it was built and only what is asked for is decoded.
 
 use std::time::Duration;
 
 use hyper::http::{HeaderValue, Request, header};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
-use kube::api::{DeleteParams, GetParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
@@ -131,6 +131,27 @@ impl Cluster {
         };
         let built = path::<K>(namespace).replace(name, &post, json(object));
         self.call::<K, K>("update", namespace, name, built).await
+    }
+
+    /// Changes some fields of one object by a merge patch, which may name the UID that the object must have.
+    ///
+    /// # Errors
+    /// Every failure; `Conflict` or `Invalid` when it is another object of that name by now.
+    pub async fn patch<K>(&self, namespace: &str, name: &str, changes: &Value) -> Result<ObjectMeta, Error>
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let patch = PatchParams {
+            field_manager: Some(FIELD_MANAGER.into()),
+            ..PatchParams::default()
+        };
+        let built = path::<K>(namespace)
+            .patch(name, &patch, &Patch::Merge(changes))
+            .map(metadata_only);
+        Ok(self
+            .call::<K, Metadata>("patch", namespace, name, built)
+            .await?
+            .metadata)
     }
 
     /// Deletes exactly the object that was seen, as it was seen; one that is already gone is a success.
