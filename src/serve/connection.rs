@@ -23,7 +23,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
-use super::guard::{Activity, Guarded, InFlight, Patience};
+use super::activity::{Activity, InFlight};
+use super::body;
+use super::guard::{Guarded, Patience};
 use super::health::Readiness;
 use super::metrics::Metrics;
 
@@ -33,6 +35,8 @@ const PING: Duration = Duration::from_secs(30);
 const STREAMS: u32 = 32;
 /// What an HTTP/2 client may send before it is read; no body counts it.
 const WINDOW: u32 = 64 << 10;
+/// What waits in an HTTP/2 stream until its client takes it.
+pub(super) const SEND_BYTES: usize = 64 << 10;
 /// Largest head of a request, and most that is read at once.
 const HEAD_BYTES: usize = 64 << 10;
 
@@ -96,7 +100,8 @@ async fn http2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, sha
         .keep_alive_interval(PING)
         .max_concurrent_streams(STREAMS)
         .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(WINDOW);
+        .initial_connection_window_size(WINDOW)
+        .max_send_buf_size(SEND_BYTES);
     builder.max_header_list_size(HEAD_BYTES.try_into().unwrap_or(u32::MAX));
     let mut connection = pin!(builder.serve_connection(io, service));
     let ended = tokio::select! {
@@ -161,8 +166,7 @@ async fn respond(
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    drop(in_flight);
-    Ok(response)
+    Ok(body::with(response, in_flight))
 }
 
 /// The panic itself was printed where it happened.
@@ -175,8 +179,10 @@ fn panicked(metrics: &Metrics) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use axum::routing::get;
+    use hyper::client::conn::http2::handshake;
     use prometheus_client::registry::Registry;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::time::Instant;
 
     use super::*;
 
@@ -186,8 +192,9 @@ mod tests {
             router,
             tls: None,
             patience: Patience {
-                head: second,
-                idle: second,
+                head: second * 10,
+                idle: second * 120,
+                request: second * 90,
             },
             metrics: Metrics::register(&mut Registry::default()),
             readiness: Readiness::default(),
@@ -211,5 +218,61 @@ mod tests {
         assert!(answers.starts_with("HTTP/1.1 500 "), "{answers}");
         assert!(answers.ends_with("\r\n\r\nfine"), "{answers}");
         assert_eq!(shared.metrics.panics.get(), 1);
+    }
+
+    /// How many minutes a connection lasts; not more than ten.
+    async fn minutes(connection: impl Future<Output = ()>) -> u64 {
+        let began = Instant::now();
+        let most = Duration::from_secs(600);
+        timeout(most, connection).await.expect("it is cut");
+        began.elapsed().as_secs() / 60
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_http2_client_that_only_answers_pings_is_cut() {
+        let shared = shared(Router::new().route("/", get(async || "fine")));
+        let (client, server) = duplex(64 << 10);
+        let server = tokio::spawn(async move { minutes(http2(server, &shared)).await });
+        let (mut sender, connection) = handshake::<_, _, Body>(TokioExecutor::new(), TokioIo::new(client))
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        let request = Request::get("http://localhost/").body(Body::empty()).unwrap();
+        assert_eq!(sender.send_request(request).await.unwrap().status(), StatusCode::OK);
+        assert_eq!(server.await.unwrap(), 2, "idle since the request");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_http2_client_that_does_not_read_its_answer_is_cut() {
+        let chunks = || futures::stream::iter(vec![Ok::<_, Infallible>(vec![0; 64 << 10]); 128]);
+        let large = async move || Body::from_stream(chunks());
+        let shared = shared(Router::new().route("/", get(large)));
+        let (client, server) = duplex(64 << 10);
+        let server = tokio::spawn(async move { minutes(http2(server, &shared)).await });
+        let (mut sender, connection) = handshake::<_, _, Body>(TokioExecutor::new(), TokioIo::new(client))
+            .await
+            .unwrap();
+        tokio::spawn(connection);
+        let unread = Request::get("http://localhost/").body(Body::empty()).unwrap();
+        let _unread = sender.send_request(unread).await.unwrap();
+        assert_eq!(server.await.unwrap(), 1, "a minute and a half after it began");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_http2_head_that_drips_is_cut() {
+        let shared = shared(Router::new());
+        let (mut client, server) = duplex(64 << 10);
+        let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+        // 16 KiB of HEADERS for stream 1, not the last.
+        let headers = [0, 64, 0, 1, 0, 0, 0, 0, 1];
+        client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        client.write_all(&[settings, headers].concat()).await.unwrap();
+        let drip = async {
+            while client.write_u8(0).await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        };
+        let (lasted, ()) = tokio::join!(minutes(async { http2(server, &shared).await }), drip);
+        assert!(lasted <= 2, "{lasted} minutes");
     }
 }

@@ -1,15 +1,16 @@
-//! A connection that is cut when its client keeps it without using it: a head that does not end, or nothing at all.
-//! Time spent in our own handlers does not count; they have deadlines of their own.
+//! A connection that is cut when its client keeps it without using it: a head that does not end, nothing at all, or an
+//! answer that is not read. Only requests count as use: with HTTP/2, bytes also come of our own PINGs.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
+
+use super::activity::Activity;
 
 /// How long a client may keep a connection without using it.
 #[derive(Debug, Clone, Copy)]
@@ -18,39 +19,8 @@ pub(super) struct Patience {
     pub head: Duration,
     /// Between requests.
     pub idle: Duration,
-}
-
-/// What the handlers of one connection are doing.
-#[derive(Debug, Default)]
-pub(super) struct Activity {
-    in_flight: AtomicUsize,
-    begun: AtomicUsize,
-}
-
-/// One request in its handler; ends when dropped.
-#[derive(Debug)]
-pub(super) struct InFlight(Arc<Activity>);
-
-impl Activity {
-    pub(super) fn begin(self: &Arc<Self>) -> InFlight {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        self.begun.fetch_add(1, Ordering::Relaxed);
-        InFlight(self.clone())
-    }
-
-    fn is_idle(&self) -> bool {
-        self.in_flight.load(Ordering::Relaxed) == 0
-    }
-
-    fn begun(&self) -> usize {
-        self.begun.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
-    }
+    /// For one request, from its head to the last byte of its answer that was taken.
+    pub request: Duration,
 }
 
 /// A stream whose reads and writes fail with `TimedOut` once its client has used up our patience.
@@ -63,7 +33,6 @@ pub(super) struct Guarded<S> {
     /// Rings at the earliest possible deadline and is then set to the real one, so that a busy connection never
     /// touches a timer.
     alarm: Pin<Box<Sleep>>,
-    last_bytes: Instant,
     /// When a head began, and how many requests had begun before it.
     head: Option<(Instant, usize)>,
 }
@@ -79,24 +48,24 @@ impl<S> Guarded<S> {
     }
 
     fn new(stream: S, activity: Arc<Activity>, patience: Patience, times_heads: bool) -> Self {
-        let alarm = Box::pin(sleep(patience.idle));
+        let alarm = Box::pin(sleep(patience.shortest()));
         Self {
             stream,
             activity,
             patience,
             times_heads,
             alarm,
-            last_bytes: Instant::now(),
             head: None,
         }
     }
 
     fn bytes_came(&mut self) {
-        self.last_bytes = Instant::now();
-        let begun = self.activity.begun();
-        let new = self.head.is_none_or(|(_, before)| before != begun);
-        if self.times_heads && new && self.activity.is_idle() {
-            self.head = Some((self.last_bytes, begun));
+        if !self.times_heads {
+            return;
+        }
+        let (begun, idle) = (self.activity.begun(), self.activity.is_idle());
+        if idle && self.head.is_none_or(|(_, before)| before != begun) {
+            self.head = Some((Instant::now(), begun));
         }
     }
 
@@ -107,10 +76,12 @@ impl<S> Guarded<S> {
         open.then_some(since + self.patience.head)
     }
 
-    fn due(&self, now: Instant) -> Instant {
-        let since = if self.activity.is_idle() { self.last_bytes } else { now };
-        let idle = since + self.patience.idle;
-        self.head_due().map_or(idle, |head| head.min(idle))
+    fn due(&self) -> Instant {
+        let due = match self.activity.oldest() {
+            Some(begun) => begun + self.patience.request,
+            None => self.activity.last_use() + self.patience.idle,
+        };
+        self.head_due().map_or(due, |head| head.min(due))
     }
 
     fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
@@ -119,13 +90,19 @@ impl<S> Guarded<S> {
         }
         loop {
             ready!(self.alarm.as_mut().poll(cx));
-            let now = Instant::now();
-            let due = self.due(now);
+            let (now, due) = (Instant::now(), self.due());
             if due <= now {
                 return Poll::Ready(io::ErrorKind::TimedOut.into());
             }
-            self.alarm.as_mut().reset(due);
+            // A request that begins in the meantime may be due before.
+            self.alarm.as_mut().reset(due.min(now + self.patience.shortest()));
         }
+    }
+}
+
+impl Patience {
+    fn shortest(&self) -> Duration {
+        self.idle.min(self.request)
     }
 }
 
@@ -144,11 +121,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match Pin::new(&mut self.stream).poll_write(cx, bytes) {
-            Poll::Ready(written) => {
-                self.last_bytes = Instant::now();
-                Poll::Ready(written)
-            }
             Poll::Pending => self.poll_alarm(cx).map(Err),
+            written @ Poll::Ready(_) => written,
         }
     }
 
@@ -176,11 +150,16 @@ mod tests {
 
     const HEAD: Duration = Duration::from_secs(10);
     const IDLE: Duration = Duration::from_secs(120);
+    const REQUEST: Duration = Duration::from_secs(90);
 
     fn pair() -> (DuplexStream, Guarded<DuplexStream>, Arc<Activity>) {
         let (client, server) = duplex(64);
         let activity = Arc::new(Activity::default());
-        let patience = Patience { head: HEAD, idle: IDLE };
+        let patience = Patience {
+            head: HEAD,
+            idle: IDLE,
+            request: REQUEST,
+        };
         let guarded = Guarded::for_http1(server, activity.clone(), patience);
         (client, guarded, activity)
     }
@@ -212,18 +191,49 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_handler_may_take_its_time_and_idling_begins_after_it() {
+    async fn a_request_has_its_own_time_and_idling_begins_after_it() {
         let (mut client, mut guarded, activity) = pair();
         client.write_u8(1).await.unwrap();
         guarded.read_u8().await.unwrap();
         let request = activity.begin();
-        timeout(IDLE * 10, guarded.read_u8())
+        timeout(HEAD * 8, guarded.read_u8())
             .await
             .expect_err("no cut while a handler runs");
         drop(request);
-        guarded.write_u8(2).await.unwrap();
-        client.read_u8().await.unwrap();
         assert_eq!(cut_after(&mut guarded).await, IDLE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_does_not_end_is_cut_however_late_it_began_and_whatever_came_after() {
+        let (_client, mut guarded, activity) = pair();
+        let shortly_before_the_end = timeout(HEAD * 11, guarded.read_u8());
+        shortly_before_the_end.await.expect_err("idle");
+        let _stuck = activity.begin();
+        for _ in 0..8 {
+            let _other = activity.begin();
+            timeout(HEAD, guarded.read_u8()).await.expect_err("in time");
+        }
+        assert_eq!(cut_after(&mut guarded).await, HEAD);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bytes_are_no_use_of_an_http2_connection() {
+        let (mut client, server) = duplex(64);
+        let activity = Arc::new(Activity::default());
+        let patience = Patience {
+            head: HEAD,
+            idle: IDLE,
+            request: REQUEST,
+        };
+        let mut guarded = Guarded::for_http2(server, activity, patience);
+        for ping in 0..11 {
+            client.write_u8(ping).await.unwrap();
+            guarded.read_u8().await.unwrap();
+            guarded.write_u8(ping).await.unwrap();
+            client.read_u8().await.unwrap();
+            advance(HEAD).await;
+        }
+        assert_eq!(cut_after(&mut guarded).await, HEAD);
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
 //! The serve half: every route in one list, the listeners they are answered on, and the way down at shutdown.
 
+mod activity;
 mod admission;
 mod answer;
 mod body;

@@ -26,6 +26,8 @@ pub struct Timing {
     pub head: Duration,
     /// Between requests of one connection.
     pub idle: Duration,
+    /// For one request, from its head to the last byte of its answer that was taken.
+    pub request: Duration,
     /// What is in flight when the listeners close may take so long to end.
     pub finish: Duration,
     /// Between two looks at the certificate files. Mounted Secrets change by a symlink that is swapped, which no watch
@@ -40,6 +42,8 @@ impl Default for Timing {
             // Longer than the 90 s after which Go's clients drop an idle connection themselves: who closes first while
             // the other begins a request costs that request.
             idle: Duration::from_secs(120),
+            // Longer than all deadlines of one handler together, and nobody waits so long for an answer.
+            request: Duration::from_secs(90),
             finish: Duration::from_secs(20),
             reload: Duration::from_secs(5),
         }
@@ -147,6 +151,7 @@ impl Server {
         let patience = Patience {
             head: self.timing.head,
             idle: self.timing.idle,
+            request: self.timing.request,
         };
         for (bind, listener) in self.listeners {
             if let Ok(address) = listener.address() {

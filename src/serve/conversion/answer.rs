@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::api::review::{CONVERSION_API_VERSION, ConversionRequest, ConversionReview};
 use crate::dispatch::convert::{Converted, Error, Members, Version, convert, convert_within};
+use crate::serve::connection::SEND_BYTES;
 
 /// What is handed to a connection at once: it copies what it is given.
 const CHUNK: usize = 64 << 10;
@@ -143,11 +144,14 @@ impl IntoResponse for Answer {
     }
 }
 
-/// The same bytes in slices of one allocation.
+/// The same bytes in slices of one allocation; the last are copied, so that what still waits in a connection when
+/// nothing is left to send does not keep the whole of it.
 fn chunks(mut bytes: Bytes) -> impl Iterator<Item = Result<Bytes, std::convert::Infallible>> {
     std::iter::from_fn(move || {
-        let length = bytes.len().min(CHUNK);
-        (length > 0).then(|| Ok(bytes.split_to(length)))
+        let last = bytes.len() <= SEND_BYTES + CHUNK;
+        let chunk = bytes.split_to(bytes.len().min(CHUNK));
+        let chunk = if last { Bytes::copy_from_slice(&chunk) } else { chunk };
+        (!chunk.is_empty()).then_some(Ok(chunk))
     })
 }
 
@@ -247,7 +251,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_large_answer_arrives_whole() {
-        let body: Vec<u8> = (0..CHUNK * 2 + 7)
+        let body: Vec<u8> = (0..CHUNK * 3 + 7)
             .map(|index| u8::try_from(index % 251).unwrap())
             .collect();
         let answer = Answer {
