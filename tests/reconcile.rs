@@ -406,13 +406,32 @@ async fn an_unrenderable_template_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_payload_is_told_whoever_prints_it() {
+    let fake = prepared();
+    fake.edit("jobtemplates", "t", |stored| {
+        stored["spec"] = template("{{ fail .Payload }}")["spec"].clone();
+    });
+    let _process = Process::start(&fake);
+    fake.expect(STATUS).await;
+    let message =
+        "spec.jobTemplate.spec.template.spec.containers[0].command[1]: fail: `stationmaster render job` shows the text";
+    assert_eq!(told(&fake, "Waiting").2, message);
+    fake.expect_silence().await;
+    for event in fake.names("events") {
+        assert_eq!(fake.get("events", &event).unwrap()["message"], message);
+    }
+    assert_eq!(fake.names("events").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_rejected_job_is_tried_again_when_the_template_changes() {
     let fake = prepared();
     fake.fail(CREATE, &[Fault::Status(422)]);
     let _process = Process::start(&fake);
     fake.expect("POST jobs = 422").await;
     fake.expect(STATUS).await;
-    let rejected = ("Pending".into(), "JobRejected".into(), "refused by the test".into());
+    let message = "spec.a: Invalid value: …: refused by the test";
+    let rejected = ("Pending".into(), "JobRejected".into(), message.into());
     assert_eq!(told(&fake, "Waiting"), rejected);
     fake.expect_silence().await;
     fake.edit("jobtemplates", "t", |template| {

@@ -20,6 +20,7 @@ pub mod transition;
 pub mod validate;
 mod view;
 mod warnings;
+pub mod withheld;
 
 use std::collections::BTreeMap;
 

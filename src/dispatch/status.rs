@@ -7,6 +7,7 @@ use crate::api::dispatch::v1beta1::{JobExecutionStatus, Phase};
 use crate::api::dispatch::view::{Job, JobExecution};
 use crate::api::names::{condition_type, reason};
 use crate::condition::{self, Claim};
+use crate::dispatch::withheld;
 
 /// What has become of an execution, as far as can be seen.
 #[derive(Debug, Clone, Copy)]
@@ -228,11 +229,11 @@ impl Next<'_> {
             ("False", reason::JOB_FAILED, Phase::Failed)
         };
         let message = match (succeeded, message) {
-            (true, _) => "the Job ended well",
-            (false, "") => "the Job failed",
-            (false, message) => message,
+            (true, _) => "the Job ended well".to_owned(),
+            (false, "") => "the Job failed".to_owned(),
+            (false, message) => withheld::text(message),
         };
-        self.set(condition_type::SUCCEEDED, status, reason, message);
+        self.set(condition_type::SUCCEEDED, status, reason, &message);
         self.ended(phase, until);
     }
 

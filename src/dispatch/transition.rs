@@ -3,6 +3,7 @@
 use crate::api::dispatch::v1beta1::JobExecutionStatus;
 use crate::api::names::{condition_type, event, reason};
 use crate::condition;
+use crate::dispatch::withheld::bounded;
 
 /// Something that happened to an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +58,7 @@ fn warning(reason: &'static str, note: String) -> Transition {
     Transition {
         reason,
         warning: true,
-        note,
+        note: bounded(note),
     }
 }
 

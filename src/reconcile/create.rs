@@ -14,6 +14,7 @@ use crate::api::dispatch::v1beta1;
 use crate::api::dispatch::view::{Job, JobExecution, JobTemplate};
 use crate::api::names::reason;
 use crate::dispatch::job::{Owner, of_rendered};
+use crate::dispatch::withheld;
 use crate::template::Input;
 
 /// What came of trying to make a Job.
@@ -92,7 +93,7 @@ async fn from_template(
         return Ok(Outcome::Moved);
     }
     match rendered(fresh, Arc::clone(template), ctx).await {
-        Err(message) => Ok(Outcome::Held(Held::for_good(reason::RENDER_ERROR, message))),
+        Err(message) => Ok(Outcome::Held(Held::for_good(reason::RENDER_ERROR, &message))),
         Ok(rendered) => {
             let owner = Owner {
                 name: &name,
@@ -144,7 +145,7 @@ async fn rendered(fresh: Fresh, template: Arc<JobTemplate>, ctx: &Context) -> Re
                 .as_ref()
                 .map_or(jiff::Timestamp::UNIX_EPOCH, |time| time.0),
         };
-        compiled.render(&input).map_err(|error| error.to_string())
+        compiled.render(&input).map_err(|error| withheld::rendering(&error))
     };
     let outcome = tokio::task::spawn_blocking(render).await;
     outcome.unwrap_or_else(|_| Err("the template engine failed on this template and payload".into()))

@@ -16,6 +16,7 @@ use crate::api::dispatch::view::JobExecution;
 use crate::api::names::FIELD_MANAGER;
 use crate::clients::cluster::{Cluster, DryRun};
 use crate::dispatch::transition::Transition;
+use crate::dispatch::withheld;
 
 /// Events that may wait to be sent.
 const WAITING: usize = 4096;
@@ -53,7 +54,7 @@ impl Events {
                 let namespace = next.execution.metadata.namespace.as_deref().unwrap_or_default();
                 let event = event(&next.execution, &next.transition, next.at);
                 if let Err(error) = cluster.create::<Event>(namespace, &event, DryRun::No).await {
-                    debug!(%error, cause = %error.failure, "event lost");
+                    debug!(%error, cause = withheld::text(&error.failure.to_string()), "event lost");
                 }
             }
         };

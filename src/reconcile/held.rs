@@ -9,6 +9,7 @@ use super::error::backoff;
 use super::holds::{Hold, Holds};
 use crate::api::dispatch::view::JobExecution;
 use crate::api::names::reason;
+use crate::dispatch::withheld;
 
 /// First pause after a try that may go better later.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -17,7 +18,7 @@ const FIRST_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Held {
     /// One of [`reason`].
     pub(super) reason: &'static str,
-    /// For people: field and cause.
+    /// For people: field and cause, and no value.
     pub(super) message: String,
     /// Another try makes sense after that even if nothing changes.
     pub(super) pause: Option<Duration>,
@@ -29,10 +30,10 @@ pub(super) struct Held {
 
 impl Held {
     /// Until the template changes.
-    pub(super) fn for_good(reason: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn for_good(reason: &'static str, message: &str) -> Self {
         Self {
             reason,
-            message: message.into(),
+            message: withheld::text(message),
             pause: None,
             tell: true,
             name: None,
@@ -40,7 +41,7 @@ impl Held {
     }
 
     /// For longer and longer, as tries fail.
-    pub(super) fn for_now(message: String, tries: u32, retry_after: Option<Duration>) -> Self {
+    pub(super) fn for_now(message: &str, tries: u32, retry_after: Option<Duration>) -> Self {
         let pause = backoff(FIRST_PAUSE, tries).max(retry_after.unwrap_or_default());
         Self {
             pause: Some(pause),
@@ -52,7 +53,7 @@ impl Held {
     pub(super) fn without_template(namespace: &str, execution: &JobExecution) -> Self {
         let template = &execution.spec.job_template_name;
         let message = format!("spec.jobTemplateName: there is no JobTemplate {namespace}/{template}");
-        Self::for_good(reason::FETCH_JOB_TEMPLATE_ERROR, message)
+        Self::for_good(reason::FETCH_JOB_TEMPLATE_ERROR, &message)
     }
 
     /// Remembers what the execution waits for, after so many tries before this one.

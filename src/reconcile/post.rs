@@ -39,10 +39,10 @@ pub(super) async fn post(
     };
     match error.failure {
         Failure::AlreadyExists(_) => taken(execution, desired, ctx).await,
-        Failure::Invalid(message) => Ok(Outcome::Held(Held::for_good(reason::JOB_REJECTED, message))),
-        Failure::Forbidden(message) => Ok(Outcome::Held(Held::for_now(message, tries, None))),
+        Failure::Invalid(message) => Ok(Outcome::Held(Held::for_good(reason::JOB_REJECTED, &message))),
+        Failure::Forbidden(message) => Ok(Outcome::Held(Held::for_now(&message, tries, None))),
         Failure::Unavailable { message, retry_after } => {
-            let held = Held::for_now(message, tries, retry_after);
+            let held = Held::for_now(&message, tries, retry_after);
             Ok(Outcome::Held(Held {
                 tell: tries >= HICCUPS,
                 ..held
@@ -93,7 +93,7 @@ async fn taken(execution: &Arc<JobExecution>, desired: &Desired, ctx: &Context) 
         }
         Some(_) => {
             let message = format!("Job {namespace}/{name} exists and belongs to another owner");
-            let held = Held::for_good(reason::JOB_NAME_TAKEN, message);
+            let held = Held::for_good(reason::JOB_NAME_TAKEN, &message);
             Ok(Outcome::Held(Held {
                 name: Some(name.into()),
                 ..held

@@ -24,6 +24,7 @@ use super::job_execution::{error_policy, reconcile};
 use super::jobs::{Change, Jobs, Writer};
 use super::ledger::Ledger;
 use crate::api::dispatch::view::{Job, JobExecution};
+use crate::dispatch::withheld;
 
 /// Executions to look at.
 type Queue = mpsc::UnboundedSender<ObjectRef<JobExecution>>;
@@ -219,7 +220,8 @@ fn report(shared: &Shared, result: Outcome) {
         Err(controller::Error::ReconcilerFailed(error, execution)) => {
             match &error {
                 Error::Cluster(call) => {
-                    warn!(job_execution = %execution, %error, cause = %call.failure, "reconcile failed");
+                    let cause = withheld::text(&call.failure.to_string());
+                    warn!(job_execution = %execution, %error, cause, "reconcile failed");
                 }
                 Error::Panicked => error!(job_execution = %execution, %error, "reconcile failed"),
             }

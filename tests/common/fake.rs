@@ -20,6 +20,9 @@ use tokio::time::timeout;
 /// Longer than any pause of the program. Time is simulated, so that waiting for it costs nothing.
 const LIMIT: Duration = Duration::from_secs(1000);
 
+/// What the API server says when a test asks it to refuse something: with the value, as it does.
+const REFUSAL: &str = "spec.a: Invalid value: \"a secret\": refused by the test";
+
 /// The server. Clones are the same one.
 #[derive(Clone)]
 pub struct Fake {
@@ -240,7 +243,7 @@ impl Fake {
             if call.method != Method::GET {
                 let _ = self.shared.writes.send(format!("{line} = {code}"));
             }
-            return status(code, "Refused", "refused by the test");
+            return status(code, "Refused", REFUSAL);
         }
         let response = self.act(&call, &body);
         // Events are never awaited, and leases are renewed all the time: neither belongs to a scenario.
