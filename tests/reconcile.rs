@@ -237,6 +237,25 @@ async fn killed_after_any_call_there_is_one_job() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_makes_no_second_job_of_another_name() {
+    let fake = prepared();
+    let rename = |name: &str| {
+        fake.edit("jobtemplates", "t", |template| {
+            template["spec"]["jobTemplate"]["metadata"] = json!({ "name": name });
+        });
+    };
+    rename("one");
+    fake.fail(CREATE, &[Fault::AnswerLost]);
+    fake.stall("jobs");
+    let _process = Process::start(&fake);
+    fake.expect(CREATE).await;
+    rename("two");
+    fake.expect(STATUS).await;
+    assert_eq!(reason(&fake), "JobCreated");
+    assert_eq!(fake.names("jobs"), ["one"]);
+}
+
 /// A fake whose Job removes itself after its end.
 fn with_ttl() -> Fake {
     let fake = prepared();

@@ -26,6 +26,8 @@ pub(super) struct Ledger {
 #[derive(Default)]
 struct Entry {
     created: Option<Created>,
+    /// Name of a Job whose create has not been answered.
+    unanswered: Option<String>,
     /// UID of the Job that was held and may run now.
     released: Option<String>,
     written: Option<Written>,
@@ -94,6 +96,16 @@ impl Ledger {
             held,
             at: Instant::now(),
         });
+    }
+
+    /// Notes that a Job of that name may have been created, or none after all.
+    pub(super) fn set_unanswered(&self, uid: &str, name: Option<&str>) {
+        self.lock().entry(uid.to_owned()).or_default().unanswered = name.map(Into::into);
+    }
+
+    /// The name under which a Job may have been created.
+    pub(super) fn unanswered(&self, uid: &str) -> Option<String> {
+        self.lock().get(uid)?.unanswered.clone()
     }
 
     /// Notes that the Job of that UID is held no more.

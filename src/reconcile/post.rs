@@ -28,6 +28,9 @@ pub(super) async fn post(
     ctx: &Context,
 ) -> Result<Outcome, Error> {
     let (namespace, _) = key(execution);
+    if made_before(execution, desired, ctx).await? {
+        return Ok(Outcome::Made);
+    }
     let job = desired.to_create();
     let error = match ctx.cluster.create::<Job>(&namespace, &job, DryRun::No).await {
         Ok(metadata) => {
@@ -42,6 +45,7 @@ pub(super) async fn post(
         Failure::Invalid(message) => Ok(Outcome::Held(Held::for_good(reason::JOB_REJECTED, &message))),
         Failure::Forbidden(message) => Ok(Outcome::Held(Held::for_now(&message, tries, None))),
         Failure::Unavailable { message, retry_after } => {
+            ctx.ledger.set_unanswered(uid(execution), Some(desired.name()));
             let held = Held::for_now(&message, tries, retry_after);
             Ok(Outcome::Held(Held {
                 tell: tries >= HICCUPS,
@@ -52,6 +56,23 @@ pub(super) async fn post(
             Err(Error::Cluster(cluster::Error { failure, ..error }))
         }
     }
+}
+
+/// Whether a create that was never answered has made the Job. The template may have changed its name since, so that the
+/// next create does not meet it.
+async fn made_before(execution: &Arc<JobExecution>, desired: &Desired, ctx: &Context) -> Result<bool, Error> {
+    let unanswered = ctx.ledger.unanswered(uid(execution));
+    let Some(name) = unanswered.filter(|name| name != desired.name()) else {
+        return Ok(false);
+    };
+    let (namespace, _) = key(execution);
+    let job = ctx.cluster.get::<Job>(&namespace, &name).await?;
+    let own = job.filter(|job| is_own(execution, job));
+    ctx.ledger.set_unanswered(uid(execution), None);
+    if let Some(job) = &own {
+        ctx.ledger.job_created(uid(execution), reference(job), is_held(job));
+    }
+    Ok(own.is_some())
 }
 
 fn made(execution: &Arc<JobExecution>, desired: &Desired, job_uid: &str, ctx: &Context) {
