@@ -378,6 +378,19 @@ async fn a_missing_template_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_template_that_the_watch_has_not_brought_is_not_missing() {
+    let fake = Fake::new();
+    fake.stall("jobtemplates");
+    let _process = Process::start(&fake);
+    fake.expect_silence().await;
+    fake.put("jobtemplates", template("{{ .Payload }}"));
+    fake.put("jobexecutions", execution());
+    fake.expect_silence().await;
+    fake.stall("");
+    fake.expect(CREATE).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_could_not_be_told_is_told_later() {
     for code in [503, 409] {
         let fake = Fake::new();

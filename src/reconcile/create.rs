@@ -14,6 +14,7 @@ use crate::api::dispatch::v1beta1;
 use crate::api::dispatch::view::{Job, JobExecution, JobTemplate};
 use crate::api::names::reason;
 use crate::dispatch::job::{Owner, of_rendered};
+use crate::dispatch::name::is_subdomain;
 use crate::dispatch::withheld;
 use crate::template::Input;
 
@@ -21,7 +22,7 @@ use crate::template::Input;
 pub(super) enum Outcome {
     /// It is there, made now or before.
     Made,
-    /// The execution is not what the store showed: the watch will bring it.
+    /// Execution or template are not what the store showed: the watch will bring them.
     Moved,
     /// It cannot be made now.
     Held(Held),
@@ -42,7 +43,7 @@ pub(super) async fn create(execution: &Arc<JobExecution>, ctx: &Context) -> Resu
         Verdict::Try { tries } => tries,
     };
     let outcome = match &template {
-        None => Outcome::Held(Held::without_template(&namespace, execution)),
+        None => without_template(execution, ctx).await?,
         Some(template) => from_template(execution, template, tries, ctx).await?,
     };
     let Outcome::Held(held) = &outcome else {
@@ -76,6 +77,17 @@ async fn has_changed(
         ctx.holds.forget(execution);
     }
     Ok(freed)
+}
+
+/// The watch of templates knows nothing of the watch of executions: it may be behind, so the API server is asked.
+async fn without_template(execution: &JobExecution, ctx: &Context) -> Result<Outcome, Error> {
+    let (namespace, _) = key(execution);
+    let template = &execution.spec.job_template_name;
+    let exists = is_subdomain(template) && ctx.cluster.get::<JobTemplate>(&namespace, template).await?.is_some();
+    if exists {
+        return Ok(Outcome::Moved);
+    }
+    Ok(Outcome::Held(Held::without_template(&namespace, execution)))
 }
 
 async fn from_template(
