@@ -588,6 +588,25 @@ async fn what_upstream_left_finished_goes_with_its_job() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_second_job_that_upstream_made_undoes_no_end() {
+    let fake = prepared();
+    let uid = fake.get("jobexecutions", "run").unwrap()["metadata"]["uid"].clone();
+    for name in ["run-a", "run-b"] {
+        fake.put("jobs", owned_job(name, &uid));
+    }
+    finished(&fake, "run-b");
+    let recorded = fake.get("jobs", "run-b").unwrap()["metadata"]["uid"].clone();
+    fake.edit("jobexecutions", "run", |run| {
+        run["status"] = json!({"job": {"name": "run-b", "namespace": "default", "uid": recorded}});
+    });
+    let _process = Process::start(&fake);
+    fake.expect(STATUS).await;
+    assert_eq!(told(&fake, "Succeeded").1, "JobSucceeded");
+    fake.remove("jobs", "run-b");
+    fake.expect(DELETE).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_outdated_store_makes_no_second_job() {
     let fake = Fake::new();
     fake.put("jobexecutions", execution());

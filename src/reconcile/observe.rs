@@ -26,7 +26,11 @@ pub(super) enum Found {
 /// Looks for the Job of an execution. The index is asked first and the API server only when that does not know.
 pub(super) async fn observe(execution: &JobExecution, ctx: &Context) -> Result<Found, Error> {
     let recorded = recorded(execution);
-    if let Some(job) = ctx.jobs.of(uid(execution), recorded.and_then(|job| job.uid.as_deref())) {
+    let recorded_uid = recorded.and_then(|job| job.uid.as_deref());
+    // Upstream could make two Jobs for one execution: what becomes of the other changes no recorded end.
+    let over = recorded_uid.is_some() && status::end(&execution.status).is_some();
+    let counts = |job: &Arc<Job>| !over || job.metadata.uid.as_deref() == recorded_uid;
+    if let Some(job) = ctx.jobs.of(uid(execution), recorded_uid).filter(counts) {
         return Ok(Found::Job(job));
     }
     let created = ctx.ledger.created(uid(execution));
