@@ -362,6 +362,16 @@ async fn a_foreign_job_of_the_name_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_taken_name_that_nobody_has_is_tried_again_in_a_second() {
+    let fake = prepared();
+    fake.fail(CREATE, &[Fault::Taken; 2]);
+    let _process = Process::start(&fake);
+    fake.expect("POST jobs = 409").await;
+    fake.expect_after(Duration::from_secs(1), "POST jobs = 409").await;
+    fake.expect_after(Duration::from_secs(1), CREATE).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_missing_template_is_waited_for() {
     let fake = Fake::new();
     fake.put("jobexecutions", execution());

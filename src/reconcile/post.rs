@@ -107,7 +107,8 @@ async fn taken(execution: &Arc<JobExecution>, desired: &Desired, ctx: &Context) 
     let (namespace, _) = key(execution);
     let name = desired.name();
     match ctx.cluster.get::<Job>(&namespace, name).await? {
-        None => Ok(Outcome::Waiting(Some(Duration::ZERO))),
+        // It is gone already, or a webhook says so of a Job that never was: not worth all of somebody's time.
+        None => Ok(Outcome::Waiting(Some(Duration::from_secs(1)))),
         Some(job) if is_own(execution, &job) => {
             ctx.ledger.job_created(uid(execution), reference(&job), is_held(&job));
             Ok(Outcome::Made)

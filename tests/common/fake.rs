@@ -60,6 +60,8 @@ pub enum Fault {
     None,
     /// Refused with this status; nothing is done.
     Status(u16),
+    /// Refused because the name is taken, which need not be true.
+    Taken,
     /// Done, but the answer is lost.
     AnswerLost,
 }
@@ -245,7 +247,10 @@ impl Fake {
             }
             return status(code, "Refused", REFUSAL);
         }
-        let response = self.act(&call, &body);
+        let response = match fault {
+            Some(Fault::Taken) => status(409, "AlreadyExists", "already exists"),
+            _ => self.act(&call, &body),
+        };
         // Events are never awaited, and leases are renewed all the time: neither belongs to a scenario.
         if call.method != Method::GET && call.plural != "events" && call.plural != "leases" {
             let code = response.status();
