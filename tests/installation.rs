@@ -1,0 +1,209 @@
+//! manifests/base as it stands, against the program that it installs: rights, ports, limits.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use regex::Regex;
+use serde_json::{Value, json};
+use stationmaster::cli::{Cli, Command, ListenAddress, ServeArgs};
+use stationmaster::serve::Timing;
+
+/// Group and resource, and what may be done with it.
+type Rights = BTreeMap<(String, String), BTreeSet<String>>;
+
+fn checkout() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// All objects of a kind.
+fn objects(kind: &str) -> Vec<Value> {
+    let folder = checkout().join("manifests/base");
+    let files = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    let objects =
+        files.flat_map(|file| serde_saphyr::from_multiple::<Value>(&fs::read_to_string(file).unwrap()).unwrap());
+    objects.filter(|object| object["kind"] == kind).collect()
+}
+
+fn object(kind: &str, name: &str) -> Value {
+    let mut found = objects(kind);
+    found.retain(|object| object["metadata"]["name"] == name);
+    found.pop().unwrap_or_else(|| panic!("no {kind} {name}"))
+}
+
+fn texts(list: &Value) -> Vec<String> {
+    serde_json::from_value(list.clone()).unwrap()
+}
+
+/// What a kind is called in rules.
+fn resource(kind: &str) -> (String, String) {
+    let (group, plural) = match kind {
+        "JobTemplate" => ("dispatcher.ivan.vc", "jobtemplates"),
+        "JobExecution" | "Fresh" => ("dispatcher.ivan.vc", "jobexecutions"),
+        "Job" => ("batch", "jobs"),
+        "Event" => ("", "events"),
+        "Lease" => ("coordination.k8s.io", "leases"),
+        other => panic!("which resource is {other}?"),
+    };
+    (group.to_owned(), plural.to_owned())
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] })
+        .collect()
+}
+
+/// Every call through `clients::cluster` that the sources name with its kind.
+fn asked_for() -> Rights {
+    let call = Regex::new(r"\.(get|get_metadata|create|replace|replace_status|patch|delete|watch)::<(\w+)>").unwrap();
+    let mut rights = Rights::new();
+    let mut ask = |(group, plural): (String, String), verbs: &[&str]| {
+        let rights = rights.entry((group, plural)).or_default();
+        rights.extend(verbs.iter().map(ToString::to_string));
+    };
+    for file in ["serve", "reconcile", "clients"]
+        .iter()
+        .flat_map(|room| sources(&checkout().join("src").join(room)))
+    {
+        for found in call.captures_iter(&fs::read_to_string(file).unwrap()) {
+            let (group, plural) = resource(&found[2]);
+            match &found[1] {
+                "get" | "get_metadata" => ask((group, plural), &["get"]),
+                "replace_status" => ask((group, plural + "/status"), &["update"]),
+                "replace" => ask((group, plural), &["update"]),
+                "watch" => ask((group, plural), &["list", "watch"]),
+                verb => ask((group, plural), &[verb]),
+            }
+        }
+    }
+    // Called without naming the kind.
+    ask(resource("Lease"), &["update"]);
+    // Asked of whoever sets blockOwnerDeletion.
+    ask(
+        ("dispatcher.ivan.vc".into(), "jobexecutions/finalizers".into()),
+        &["update"],
+    );
+    rights
+}
+
+fn granted() -> Rights {
+    let mut rights = Rights::new();
+    for role in [objects("ClusterRole"), objects("Role")].concat() {
+        for rule in role["rules"].as_array().unwrap() {
+            for group in texts(&rule["apiGroups"]) {
+                for plural in texts(&rule["resources"]) {
+                    rights
+                        .entry((group.clone(), plural))
+                        .or_default()
+                        .extend(texts(&rule["verbs"]));
+                }
+            }
+        }
+    }
+    rights
+}
+
+#[test]
+fn the_roles_allow_what_is_asked_for_and_nothing_else() {
+    assert_eq!(granted(), asked_for());
+}
+
+#[test]
+fn other_leases_are_none_of_its_business() {
+    let rules = object("Role", "stationmaster")["rules"].clone();
+    let named = json!({"apiGroups": ["coordination.k8s.io"], "resources": ["leases"],
+        "resourceNames": ["stationmaster"], "verbs": ["get", "update"]});
+    // A create has no name yet that a rule could ask for.
+    let create = json!({"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]});
+    assert_eq!(rules, json!([named, create]));
+}
+
+fn pod() -> Value {
+    object("Deployment", "stationmaster")["spec"]["template"].clone()
+}
+
+fn container() -> Value {
+    pod()["spec"]["containers"][0].clone()
+}
+
+fn flags() -> ServeArgs {
+    let flags = [vec!["stationmaster".to_owned()], texts(&container()["args"])].concat();
+    match Cli::try_parse_from(flags).unwrap().command {
+        Some(Command::Serve(args)) => *args,
+        other => panic!("the container runs {other:?}"),
+    }
+}
+
+#[test]
+fn the_endpoint_that_asks_nobody_is_never_open_to_everybody() {
+    let policy = object("NetworkPolicy", "stationmaster")["spec"].clone();
+    assert_eq!(policy["podSelector"]["matchLabels"], pod()["metadata"]["labels"]);
+    assert_eq!(policy["policyTypes"], json!(["Ingress"]));
+    for rule in policy["ingress"].as_array().unwrap() {
+        let ports = rule["ports"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let others = ["webhook", "metrics", "health"];
+        let harmless = !ports.is_empty() && ports.iter().all(|port| others.iter().any(|name| port["port"] == *name));
+        let from = rule["from"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let labelled = |peer: &Value| peer["namespaceSelector"]["matchLabels"]["stationmaster.dev/execute"] == "true";
+        assert!(harmless || !from.is_empty() && from.iter().all(labelled), "{rule}");
+    }
+}
+
+#[test]
+fn the_pod_is_as_restricted_as_its_namespace_asks() {
+    let enforced = object("Namespace", "stationmaster")["metadata"]["labels"].clone();
+    assert_eq!(enforced["pod-security.kubernetes.io/enforce"], "restricted");
+    let (pod, container) = (pod()["spec"].clone(), container());
+    assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
+    assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+    assert_eq!(
+        container["securityContext"],
+        json!({"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}})
+    );
+    assert_eq!(pod["containers"].as_array().unwrap().len(), 1);
+    for host in ["hostNetwork", "hostPID", "hostIPC"] {
+        assert_eq!(pod.get(host), None);
+    }
+}
+
+#[test]
+fn ports_are_those_of_the_flags() {
+    let args = flags();
+    let port = |address: &ListenAddress| match address {
+        ListenAddress::At { port, .. } => *port,
+        ListenAddress::Off => panic!("is off"),
+    };
+    let wanted = json!([
+        {"name": "webhook", "containerPort": port(&args.webhook.webhook_listen_address)},
+        {"name": "http", "containerPort": port(&args.execute.web_server_bind_address.unwrap())},
+        {"name": "metrics", "containerPort": port(&args.observe.metrics_bind_address)},
+        {"name": "health", "containerPort": port(&args.observe.health_probe_bind_address)},
+    ]);
+    assert_eq!(container()["ports"], wanted);
+    for service in objects("Service") {
+        let target = &service["spec"]["ports"][0]["targetPort"];
+        assert!(
+            wanted.as_array().unwrap().iter().any(|port| port["name"] == *target),
+            "{target}"
+        );
+        assert_eq!(service["spec"]["selector"], pod()["metadata"]["labels"]);
+    }
+}
+
+#[test]
+fn memory_and_time_are_enough_for_what_the_flags_promise() {
+    let args = flags();
+    let limit = container()["resources"]["limits"]["memory"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let mebibytes: usize = limit.strip_suffix("Mi").unwrap().parse().unwrap();
+    assert!(mebibytes << 20 >= args.limits.body_memory() + (200 << 20), "{limit}");
+    let grace = pod()["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap();
+    assert!(grace > args.limits.drain_seconds + Timing::default().finish.as_secs());
+}
