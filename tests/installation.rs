@@ -123,6 +123,40 @@ fn other_leases_are_none_of_its_business() {
     assert_eq!(rules, json!([named, create]));
 }
 
+/// The API server may have to ask for a conversion before it can answer the lists that readiness waits for. Endpoints
+/// that are not ready include those of servers that have ended: admission, which refuses when nobody answers, must not
+/// be sent there.
+#[test]
+fn servers_convert_before_they_are_ready_and_admit_when_they_are() {
+    let published = |name| object("Service", name)["spec"]["publishNotReadyAddresses"].clone();
+    assert_eq!(published("stationmaster-conversion"), true);
+    assert_eq!(published("stationmaster-webhook"), Value::Null);
+}
+
+/// Every certificate that the overlay asks for, and who signs it.
+#[test]
+fn certificates_are_signed_by_an_authority_that_outlives_them() {
+    let file = checkout().join("manifests/cert-manager/certificate.yaml");
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&fs::read_to_string(file).unwrap()).unwrap();
+    let spec = |kind: &str, name: &str| {
+        let found = objects
+            .iter()
+            .find(|object| object["kind"] == kind && object["metadata"]["name"] == name);
+        found.unwrap_or_else(|| panic!("no {kind} {name}"))["spec"].clone()
+    };
+    let leaf = spec("Certificate", "stationmaster");
+    let authority = spec("Certificate", "stationmaster-ca");
+    let issuer = spec("Issuer", leaf["issuerRef"]["name"].as_str().unwrap());
+    assert_eq!(issuer["ca"]["secretName"], authority["secretName"]);
+    assert_eq!((&authority["isCA"], leaf.get("isCA")), (&json!(true), None));
+    let volume = &pod()["spec"]["volumes"][0];
+    assert_eq!(leaf["secretName"], volume["secret"]["secretName"]);
+    for service in ["stationmaster-webhook", "stationmaster-conversion"] {
+        object("Service", service);
+        assert!(texts(&leaf["dnsNames"]).contains(&format!("{service}.stationmaster.svc")));
+    }
+}
+
 fn pod() -> Value {
     object("Deployment", "stationmaster")["spec"]["template"].clone()
 }

@@ -97,6 +97,18 @@ fn a_service_is_named_with_its_port() {
 }
 
 #[test]
+fn conversion_may_have_a_service_of_its_own() {
+    let objects = printed(&["--service", "a/b", "--conversion-service", "c/d"]);
+    let services: Vec<_> = objects
+        .iter()
+        .flat_map(client_configs)
+        .map(|config| [&config["service"]["namespace"], &config["service"]["name"]])
+        .collect();
+    let (admission, conversion) = ([&json!("a"), &json!("b")], [&json!("c"), &json!("d")]);
+    assert_eq!(services, [conversion, conversion, admission, admission]);
+}
+
+#[test]
 fn the_authority_is_everywhere() {
     let folder = tempfile::tempdir().unwrap();
     let (file, bad): (PathBuf, PathBuf) = (folder.path().join("ca.crt"), folder.path().join("bad"));

@@ -50,8 +50,11 @@ pub enum Authority {
 /// How the webhooks are reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
-    /// Where.
+    /// Where admission is answered.
     pub place: Place,
+    /// Where conversion is answered: also by servers that are not ready yet, because they wait for lists that the API
+    /// server may have to convert.
+    pub conversion: Place,
     /// And whom to believe.
     pub authority: Authority,
 }
@@ -60,7 +63,7 @@ impl Registration {
     /// A CRD whose versions are converted by our webhook.
     #[must_use]
     pub fn converted(&self, mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
-        let client_config = match self.client_config(path::CONVERT) {
+        let client_config = match self.client_config(&self.conversion, path::CONVERT) {
             WebhookClientConfig {
                 service: Some(service),
                 ca_bundle,
@@ -101,7 +104,7 @@ impl Registration {
     pub fn validating(&self) -> ValidatingWebhookConfiguration {
         let webhook = ValidatingWebhook {
             name: webhook::VALIDATE_DISPATCH.to_owned(),
-            client_config: self.client_config(path::VALIDATE),
+            client_config: self.client_config(&self.place, path::VALIDATE),
             rules: Some(vec![rule()]),
             failure_policy: Some(FAILURE_POLICY.to_owned()),
             match_policy: Some("Equivalent".to_owned()),
@@ -121,7 +124,7 @@ impl Registration {
     pub fn mutating(&self) -> MutatingWebhookConfiguration {
         let webhook = MutatingWebhook {
             name: webhook::MUTATE_DISPATCH.to_owned(),
-            client_config: self.client_config(path::MUTATE),
+            client_config: self.client_config(&self.place, path::MUTATE),
             rules: Some(vec![rule()]),
             failure_policy: Some(FAILURE_POLICY.to_owned()),
             match_policy: Some("Equivalent".to_owned()),
@@ -153,12 +156,12 @@ impl Registration {
         }
     }
 
-    fn client_config(&self, path: &str) -> WebhookClientConfig {
+    fn client_config(&self, place: &Place, path: &str) -> WebhookClientConfig {
         let ca_bundle = match &self.authority {
             Authority::Pem(pem) => Some(ByteString(pem.clone())),
             Authority::Roots | Authority::CertManager(_) => None,
         };
-        match &self.place {
+        match place {
             Place::Url(url) => WebhookClientConfig {
                 ca_bundle,
                 url: Some(format!("{url}{path}")),

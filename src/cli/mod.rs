@@ -16,14 +16,14 @@ pub use serve::{Component, LogFormat, ServeArgs};
 const EXAMPLES: &str = "\
 Examples:
   A certificate for this machine, then webhooks, execute endpoint and reconcilers:
-    stationmaster certs --out certs --host localhost --host 127.0.0.1
+    stationmaster certs --out certs --host localhost --host 127.0.0.1 --host 192.0.2.7
     stationmaster serve --tls-cert-file-path certs/tls.crt --tls-key-file-path certs/tls.key
 
   The webhooks alone; needs neither a cluster nor a kubeconfig:
     stationmaster serve --components admission,conversion \\
         --tls-cert-file-path certs/tls.crt --tls-key-file-path certs/tls.key
 
-  What a cluster has to know of it:
+  What a cluster has to know of it, where 192.0.2.7 is this machine:
     stationmaster manifests --webhook-url https://192.0.2.7:8443 --ca-file certs/ca.crt | kubectl apply --server-side -f -
 
 Without a command it serves: flags are then those of `serve`, which `stationmaster serve --help` explains.";
@@ -95,7 +95,10 @@ pub struct ManifestsArgs {
     /// Service in the cluster that leads to the webhooks.
     #[arg(long, value_name = "NAMESPACE/NAME")]
     pub service: Option<String>,
-    /// Port of that Service.
+    /// Service for conversion alone, with publishNotReadyAddresses. [default: that of --service]
+    #[arg(long, value_name = "NAMESPACE/NAME", requires = "service")]
+    pub conversion_service: Option<String>,
+    /// Port of these Services.
     #[arg(long, value_name = "PORT", default_value_t = 443, requires = "service")]
     pub service_port: u16,
     /// CA certificates (PEM) that the serving certificate is checked against. [default: the API server's own roots]
@@ -138,6 +141,11 @@ mod tests {
             "{short}"
         );
         assert!(short.lines().count() < 50, "{short}");
+        let host = short
+            .split("--webhook-url https://")
+            .nth(1)
+            .and_then(|rest| rest.split(':').next());
+        assert!(short.contains(&format!("--host {}\n", host.unwrap())), "{short}");
         let mut all = command();
         let long = all.find_subcommand_mut("serve").unwrap().render_long_help().to_string();
         for heading in [

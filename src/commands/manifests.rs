@@ -33,17 +33,15 @@ pub fn run(args: &ManifestsArgs) -> anyhow::Result<()> {
 /// # Errors
 /// The URL, the Service or the CA file is of no use.
 pub fn registration(args: &ManifestsArgs) -> anyhow::Result<Registration> {
+    let service = |flag, service| service_at(service, args.service_port).with_context(|| format!("{flag} {service}"));
     let place = match (&args.webhook_url, &args.service) {
         (Some(url), _) => Place::Url(base(url)?),
-        (None, Some(service)) => {
-            let (namespace, name) = pair(service).with_context(|| format!("--service {service}"))?;
-            Place::Service {
-                namespace: namespace.to_owned(),
-                name: name.to_owned(),
-                port: args.service_port,
-            }
-        }
+        (None, Some(name)) => service("--service", name)?,
         (None, None) => bail!("say --webhook-url or --service"),
+    };
+    let conversion = match &args.conversion_service {
+        Some(name) => service("--conversion-service", name)?,
+        None => place.clone(),
     };
     let authority = match (&args.ca_file, &args.cert_manager) {
         (Some(file), _) => Authority::Pem(certificates(file)?),
@@ -53,7 +51,11 @@ pub fn registration(args: &ManifestsArgs) -> anyhow::Result<Registration> {
         }
         (None, None) => Authority::Roots,
     };
-    Ok(Registration { place, authority })
+    Ok(Registration {
+        place,
+        conversion,
+        authority,
+    })
 }
 
 /// The API server takes nothing but https, and each webhook adds its own path.
@@ -64,6 +66,15 @@ fn base(url: &str) -> anyhow::Result<String> {
         bail!("--webhook-url {url}: say https://HOST:PORT without a path");
     }
     Ok(url.trim_end_matches('/').to_owned())
+}
+
+fn service_at(text: &str, port: u16) -> anyhow::Result<Place> {
+    let (namespace, name) = pair(text)?;
+    Ok(Place::Service {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        port,
+    })
 }
 
 fn pair(text: &str) -> anyhow::Result<(&str, &str)> {
