@@ -1,7 +1,7 @@
-//! Templates: Go's `text/template` with Sprig for the strings of job templates. Pure tools; nothing here reads a
-//! clock, a file or the environment.
+//! Templates: Go's `text/template` with Sprig for the strings of job templates, and in [`folder`] handlebars and Jinja
+//! for folders of manifests. Pure tools; nothing here reads a clock, a file or the environment.
 //!
-//! The engine is our own, on Go's grammar: [`Template::parse`] runs `lex`, `parse` and `pipeline` into a `tree` and `check`s it,
+//! The engine of job templates is our own, on Go's grammar: [`Template::parse`] runs `lex`, `parse` and `pipeline` into a `tree` and `check`s it,
 //! [`Template::render`] walks it (`exec`, `eval`) over `value`s that keep Go's types apart. `builtins` are the
 //! functions of `text/template` itself and `sprig` holds Sprig's. Golden pairs in `tests/data/templates`, written by
 //! Go's own packages, prove that the output is the same.
@@ -18,6 +18,7 @@ mod eval;
 mod exec;
 mod fault;
 mod fields;
+pub mod folder;
 mod functions;
 mod go;
 mod json;
