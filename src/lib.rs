@@ -8,7 +8,7 @@
 //!        serve                reconcile         halves: await, axum, kube-runtime, clock
 //!          |      clients         |             doors to the outside: the API server
 //!          +----------+-----------+
-//!          dispatch      trust                  domains: pure, synchronous, total
+//!      dispatch   resources   trust             domains: pure, synchronous, total
 //!                     |
 //!         api   (template, condition)           nouns: CRDs, wire types, names; pure tools
 //! ```
@@ -22,8 +22,9 @@
 //!
 //! # The rooms
 //! - [`api`]: kinds, reviews, registrations, and in [`api::names`] every label, annotation, condition and reason.
-//! - [`template`]: Go's `text/template` with Sprig; [`condition`]: setting a condition.
+//! - [`template`]: Go's `text/template` with Sprig, handlebars and Jinja for folders; [`condition`]: setting a condition.
 //! - [`dispatch`]: what is decided about JobTemplates, JobExecutions and their Jobs; [`trust`]: certificates.
+//! - [`resources`]: what a folder of templates makes of a namespace, and what metacontroller's hooks are answered.
 //! - [`clients`]: the one way to the API server: each watch opened once, each call with its time limit.
 //! - [`serve`]: listeners, TLS, admission, conversion, the execute endpoint, health, metrics.
 //! - [`reconcile`]: the controllers, the lease by which one replica writes, the queue of events.
@@ -66,6 +67,7 @@ pub mod condition;
 pub mod dispatch;
 mod process;
 pub mod reconcile;
+pub mod resources;
 pub mod serve;
 pub mod telemetry;
 pub mod template;

@@ -21,11 +21,12 @@ const IMPURE: [&str; 10] = [
 ];
 
 /// Each room with the rooms of ours that it may use; none of them may wait or reach outside.
-const PURE: [(&str, &[&str]); 5] = [
+const PURE: [(&str, &[&str]); 6] = [
     ("api", &["api"]),
     ("condition.rs", &["condition"]),
     ("template", &["template"]),
     ("dispatch", &["api", "condition", "dispatch", "template"]),
+    ("resources", &["api", "resources", "template"]),
     ("trust", &["api", "trust"]),
 ];
 
@@ -33,7 +34,10 @@ const PURE: [(&str, &[&str]); 5] = [
 const HALVES: [(&str, &[&str]); 3] = [
     ("serve", &["reconcile"]),
     ("reconcile", &["serve"]),
-    ("clients", &["serve", "reconcile", "dispatch", "template", "condition"]),
+    (
+        "clients",
+        &["serve", "reconcile", "dispatch", "resources", "template", "condition"],
+    ),
 ];
 
 #[test]

@@ -17,7 +17,7 @@ pub mod label {
     pub const JOB_EXECUTION_NAME: &str = "job-execution-name";
 }
 
-/// Annotations that we write.
+/// Annotations that we write or read.
 pub mod annotation {
     /// User name of the admission request that created an execution.
     pub const CREATED_BY: &str = "dispatch.stationmaster.dev/created-by";
@@ -27,6 +27,12 @@ pub mod annotation {
     pub const HELD: &str = "dispatch.stationmaster.dev/held";
     /// What v1alpha1 cannot say of a v1beta1 object, kept for the way back.
     pub const CONVERSION: &str = "dispatch.stationmaster.dev/v1beta1";
+    /// On a template of a folder: `"true"` lets namespaces refuse its object. Not part of the object.
+    pub const SKIPPABLE: &str = "stationmaster.dev/skippable";
+    /// On a namespace: what it refuses, as `Kind/name,…`.
+    pub const SKIP: &str = "stationmaster.dev/skip";
+    /// On a template of a folder: `"true"` takes fields over from other field managers. Not part of the object.
+    pub const FORCE_CONFLICTS: &str = "stationmaster.dev/force-conflicts";
 }
 
 /// Condition types of a JobExecution: upstream's.
@@ -81,7 +87,7 @@ pub mod event {
     pub const JOB_TEMPLATE_NOT_FOUND: &str = "JobTemplateNotFound";
 }
 
-/// Paths of the webhooks, as the API server is told them.
+/// Paths of the webhooks and hooks, as their callers are told them.
 pub mod path {
     /// The validating webhook.
     pub const VALIDATE: &str = "/validate";
@@ -89,6 +95,12 @@ pub mod path {
     pub const MUTATE: &str = "/mutate";
     /// The conversion webhook.
     pub const CONVERT: &str = "/convert";
+    /// Metacontroller's sync hook.
+    pub const SYNC: &str = "/sync";
+    /// Metacontroller's finalize hook.
+    pub const FINALIZE: &str = "/finalize";
+    /// Metacontroller's customize hook.
+    pub const CUSTOMIZE: &str = "/customize";
 }
 
 /// The webhook configurations that we are registered with.
