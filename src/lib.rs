@@ -6,7 +6,7 @@
 //!                     |
 //!          +----------+-----------+
 //!        serve                reconcile         halves: await, axum, kube-runtime, clock
-//!          |      clients         |             doors to the outside: the API server
+//!          |      clients         |             doors to the outside: API server, folder
 //!          +----------+-----------+
 //!      dispatch   resources   trust             domains: pure, synchronous, total
 //!                     |
@@ -25,7 +25,7 @@
 //! - [`template`]: Go's `text/template` with Sprig, handlebars and Jinja for folders; [`condition`]: setting a condition.
 //! - [`dispatch`]: what is decided about JobTemplates, JobExecutions and their Jobs; [`trust`]: certificates.
 //! - [`resources`]: what a folder of templates makes of a namespace, and what metacontroller's hooks are answered.
-//! - [`clients`]: the one way to the API server: each watch opened once, each call with its time limit.
+//! - [`clients`]: the one way to the API server, each watch opened once, each call with its time limit; and to the folder.
 //! - [`serve`]: listeners, TLS, admission, conversion, the execute endpoint, health, metrics.
 //! - [`reconcile`]: the controllers, the lease by which one replica writes, the queue of events.
 //! - [`commands`]: `crds`, `manifests`, `certs`, `render`, `review`; [`cli`]: their flags as plain data.

@@ -1,3 +1,4 @@
 //! The doors to the outside. Nothing is decided here, and nothing but these modules opens a connection.
 
 pub mod cluster;
+pub mod folder;
