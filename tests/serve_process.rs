@@ -1,106 +1,16 @@
 //! The command as a process: what it says when it cannot start, and how it ends.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
+#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod common;
 
-use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
 
-use common::serve::{Client, REVIEW, SOON, certificate, eventually, install};
+use common::process::{Process, QUIET, flag};
+use common::serve::{Client, REVIEW, certificate, eventually, install};
 use reqwest::{StatusCode, Version};
 use serde_json::{Value, json};
-
-/// Nothing but what a test asks for.
-const QUIET: [&str; 2] = ["--metrics-bind-address=0", "--health-probe-bind-address=0"];
-
-/// A running command; killed when dropped.
-struct Process {
-    child: Child,
-    lines: Receiver<String>,
-}
-
-impl Process {
-    /// A machine without any cluster.
-    fn start(flags: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_stationmaster"))
-            .args(flags)
-            .env("KUBECONFIG", "/nonexistent")
-            .env("HOME", "/nonexistent")
-            .env_remove("KUBERNETES_SERVICE_HOST")
-            .env_remove("RUST_LOG")
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (sender, lines) = channel();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        std::thread::spawn(move || {
-            stderr
-                .lines()
-                .map_while(Result::ok)
-                .try_for_each(|line| sender.send(line))
-        });
-        Self { child, lines }
-    }
-
-    /// The next log line with this message.
-    fn logged(&self, message: &str) -> Value {
-        loop {
-            let line = self
-                .lines
-                .recv_timeout(SOON)
-                .unwrap_or_else(|_| panic!("{message:?} was never logged"));
-            let line: Value = serde_json::from_str(&line).unwrap_or_default();
-            if line["message"] == message {
-                return line;
-            }
-        }
-    }
-
-    /// Where a listener is reached; they are told in the order webhook, execute, health, metrics.
-    fn address(&self, listener: &str) -> SocketAddr {
-        loop {
-            let line = self.logged("listening");
-            if line["listener"] == listener {
-                return line["address"].as_str().unwrap().parse().unwrap();
-            }
-        }
-    }
-
-    fn terminate(&self) {
-        let sent = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
-            .status();
-        assert!(sent.unwrap().success());
-    }
-
-    /// How it ended, and all that it still said.
-    fn end(mut self) -> (ExitStatus, Vec<String>) {
-        let lines = std::iter::from_fn(|| self.lines.recv_timeout(SOON).ok()).collect();
-        (self.child.wait().unwrap(), lines)
-    }
-
-    /// The last words of a command that fails.
-    fn failure(self) -> String {
-        let (status, lines) = self.end();
-        assert_eq!(status.code(), Some(1), "{lines:?}");
-        lines.last().unwrap().clone()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn flag(name: &str, path: &Path) -> String {
-    format!("--{name}={}", path.display())
-}
 
 /// Starts with webhooks whose certificate comes from `folder`.
 fn webhooks(folder: &Path, flags: &[&str]) -> Process {
