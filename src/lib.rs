@@ -26,7 +26,7 @@
 //! - [`dispatch`]: what is decided about JobTemplates, JobExecutions and their Jobs; [`trust`]: certificates.
 //! - [`resources`]: what a folder of templates makes of a namespace, and what metacontroller's hooks are answered.
 //! - [`clients`]: the one way to the API server, each watch opened once, each call with its time limit; and to the folder.
-//! - [`serve`]: listeners, TLS, admission, conversion, the execute endpoint, health, metrics.
+//! - [`serve`]: listeners, TLS, admission, conversion, the execute endpoint, metacontroller's hooks, health, metrics.
 //! - [`reconcile`]: the controllers, the lease by which one replica writes, the queue of events.
 //! - [`commands`]: `crds`, `manifests`, `certs`, `render`, `review`; [`cli`]: their flags as plain data.
 //!

@@ -3,6 +3,7 @@
 pub mod address;
 mod flag;
 pub mod inspect;
+pub mod resources;
 pub mod serve;
 
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use address::ListenAddress;
 pub use inspect::{OutputFormat, RenderCommand, RenderJobArgs, ReviewArgs};
+pub use resources::{FolderArgs, ResourceArgs, StatusWhen, TemplateSyntax};
 pub use serve::{Component, LogFormat, ServeArgs};
 
 const EXAMPLES: &str = "\
@@ -151,6 +153,7 @@ mod tests {
         for heading in [
             "Webhooks:",
             "Execute endpoint:",
+            "Resources:",
             "Controllers:",
             "Limits:",
             "Health, metrics, logs:",
@@ -207,6 +210,22 @@ mod tests {
             [Component::Admission, Component::Conversion]
         );
         assert_eq!(serve(&[]).components, Component::ALL);
+    }
+
+    #[test]
+    fn the_resource_dispatchers_flags_are_taken() {
+        let long = ["--folder=templates", "--label=enabled", "--port=8080"];
+        for flags in [&long[..], &["-f", "templates", "-l", "enabled", "-p", "8080"]] {
+            let resources = serve(flags).resources;
+            assert_eq!(resources.folder.folder(), Some(&PathBuf::from("templates")));
+            assert_eq!(
+                (&*resources.label, resources.port),
+                ("enabled", Some(resources::Port(Some(8080))))
+            );
+        }
+        let none = serve(&["--templates-folder=", "--port="]).resources;
+        assert_eq!((none.folder.folder(), none.port), (None, Some(resources::Port(None))));
+        assert!(Cli::try_parse_from(["stationmaster", "--namespace-selector=a b"]).is_err());
     }
 
     #[test]

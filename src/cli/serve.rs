@@ -7,11 +7,12 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use super::address::ListenAddress;
 use super::flag::go_bool;
+use super::resources::ResourceArgs;
 
 /// Flags of `serve`.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
-    /// What this process does. Admission and conversion alone need neither a cluster nor a kubeconfig.
+    /// What this process does. Only execute and controllers need a cluster and a kubeconfig.
     #[arg(long, value_name = "LIST", value_enum, value_delimiter = ',', default_values_t = Component::ALL)]
     pub components: Vec<Component>,
     /// The webhook server.
@@ -20,6 +21,9 @@ pub struct ServeArgs {
     /// The execute endpoint.
     #[command(flatten)]
     pub execute: ExecuteArgs,
+    /// Resources into namespaces.
+    #[command(flatten)]
+    pub resources: ResourceArgs,
     /// The reconcilers.
     #[command(flatten)]
     pub controllers: ControllerArgs,
@@ -43,13 +47,21 @@ pub enum Component {
     Conversion,
     /// `/execute`.
     Execute,
+    /// `/sync`, `/finalize` and `/customize`, with --templates-folder.
+    Sync,
     /// The reconcilers.
     Controllers,
 }
 
 impl Component {
     /// Every component, in the order of the documentation.
-    pub const ALL: [Self; 4] = [Self::Admission, Self::Conversion, Self::Execute, Self::Controllers];
+    pub const ALL: [Self; 5] = [
+        Self::Admission,
+        Self::Conversion,
+        Self::Execute,
+        Self::Sync,
+        Self::Controllers,
+    ];
 }
 
 /// Flags of the webhook server.
@@ -71,7 +83,7 @@ pub struct WebhookArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Execute endpoint")]
 pub struct ExecuteArgs {
-    /// Where `PUT /execute/NAME` is answered, plain HTTP. [default: 127.0.0.1:8000, in a cluster :8000]
+    /// Where `PUT /execute/NAME` and `POST /sync` are answered, plain HTTP. [default: 127.0.0.1:8000, in a cluster :8000]
     #[arg(long, value_name = "ADDRESS")]
     pub web_server_bind_address: Option<ListenAddress>,
     /// Namespace of `/execute/NAME`.

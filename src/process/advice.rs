@@ -18,6 +18,10 @@ pub(super) fn warn(args: &ServeArgs) {
              makes files to try with)"
         );
     }
+    let syncs = args.components.contains(&Component::Sync) && args.components != Component::ALL;
+    if syncs && args.resources.folder.folder().is_none() {
+        tracing::warn!("sync is off: pass --templates-folder");
+    }
     let open = args.execute.execute_token_file.is_none() && !plan::web_server(args, in_cluster()).is_loopback();
     if open && args.components.contains(&Component::Execute) {
         tracing::warn!(

@@ -1,6 +1,7 @@
 //! The life of a serving process: telemetry, the cluster, both halves under one token, the signal that ends them.
 
 mod advice;
+mod folder;
 mod signals;
 
 use std::future::pending;
@@ -19,6 +20,7 @@ use crate::serve::execute::Token;
 use crate::serve::health::Readiness;
 use crate::serve::{Memory, Server, State};
 use crate::telemetry::Telemetry;
+use folder::Followed;
 use signals::Signals;
 
 /// Runs until a signal or the first failure of either half.
@@ -51,9 +53,12 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     };
     // The watches outlive the drain: until its end executes are answered.
     let (templates, watches) = watches(cluster.as_ref(), &readiness);
+    let followed = Followed::of(args, &readiness, &mut registry);
+    let hooks = followed.as_ref().map(|followed| followed.hooks(args, &mut registry));
     let state = State {
         cluster,
         templates,
+        hooks,
         token: token(args).await?,
         memory: Memory::new(args.limits.body_memory()),
         ..State::new(registry, readiness, args.execute.clone())
@@ -62,6 +67,7 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
         let filled = opened_when_filled(&shared, &state.readiness);
         (shared, filled)
     });
+    let follow = folder::follow(followed, args.resources.folder.options());
     let server = Server::bind(args, in_cluster(), Arc::new(state)).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), components = ?args.components, "serving");
     // The reconcilers stop at the first signal, while requests are still being answered.
@@ -73,10 +79,11 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
         ended = halves => ended,
         again = signals.twice(&stop) => again,
         () = watches => anyhow::bail!("the watch of job templates has ended"),
+        () = follow => anyhow::bail!("the folder of templates is not followed any more"),
     }
 }
 
-/// Admission and conversion read nothing but the object that they are asked about.
+/// The others read nothing but what they are asked about, and the folder.
 fn needs_cluster(components: &[Component]) -> bool {
     components.contains(&Component::Execute) || components.contains(&Component::Controllers)
 }

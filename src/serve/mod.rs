@@ -18,17 +18,19 @@ pub mod metrics;
 pub(crate) mod plan;
 mod server;
 pub mod state;
+mod sync;
 pub mod tls;
 
 use axum::Router;
-use axum::routing::{any, get, post};
+use axum::routing::{MethodFilter, any, get, on, post};
 
-use crate::api::names::path::{CONVERT, MUTATE, VALIDATE};
+use crate::api::names::path::{CONVERT, CUSTOMIZE, FINALIZE, MUTATE, SYNC, VALIDATE};
 
 pub use error::Error;
 pub use memory::Memory;
 pub use server::{Server, Timing};
 pub use state::{AppState, State};
+pub use sync::Hooks;
 
 /// A group of routes that is switched on and bound as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +41,10 @@ pub enum Surface {
     Conversion,
     /// Payloads in, executions out.
     Execute,
+    /// Metacontroller's hooks.
+    Sync,
+    /// Its sync hook on every path, as the resource dispatcher had it.
+    SyncEverywhere,
     /// Is the process alive, is it ready.
     Health,
     /// What Prometheus reads.
@@ -46,11 +52,12 @@ pub enum Surface {
 }
 
 impl Surface {
-    /// Every surface.
-    pub const ALL: [Self; 5] = [
+    /// Every surface with paths of its own.
+    pub const ALL: [Self; 6] = [
         Self::Admission,
         Self::Conversion,
         Self::Execute,
+        Self::Sync,
         Self::Health,
         Self::Metrics,
     ];
@@ -67,6 +74,12 @@ impl Surface {
                 .route("/execute", any(execute::execute))
                 .route("/execute/", any(execute::execute))
                 .route("/execute/{*path}", any(execute::execute)),
+            Self::Sync => routes
+                // The resource dispatcher's README has GET, with a body.
+                .route(SYNC, on(MethodFilter::POST.or(MethodFilter::GET), sync::sync))
+                .route(FINALIZE, post(sync::finalize))
+                .route(CUSTOMIZE, post(sync::customize)),
+            Self::SyncEverywhere => routes.route("/", post(sync::sync)).route("/{*path}", post(sync::sync)),
             Self::Health => routes
                 .route("/livez", get(health::live))
                 .route("/readyz", get(health::ready))

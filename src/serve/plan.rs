@@ -26,17 +26,19 @@ impl Bind {
 /// One entry for each address; plain surfaces with the same address share it.
 pub(super) fn plan(args: &ServeArgs, in_cluster: bool) -> Vec<Bind> {
     let on = |component| args.components.contains(&component);
+    let syncs = on(Component::Sync) && args.resources.folder.folder().is_some();
     let mut plan = Vec::new();
     if args.webhook.tls_cert_file_path.is_some() {
         let wanted = [
             (Component::Admission, Surface::Admission),
             (Component::Conversion, Surface::Conversion),
         ];
-        let surfaces = wanted
+        let mut surfaces: Vec<_> = wanted
             .into_iter()
             .filter(|(component, _)| on(*component))
             .map(|(_, surface)| surface)
             .collect();
+        surfaces.extend(syncs.then_some(Surface::Sync));
         plan.push(Bind::new(
             "webhook",
             args.webhook.webhook_listen_address.clone(),
@@ -44,9 +46,9 @@ pub(super) fn plan(args: &ServeArgs, in_cluster: bool) -> Vec<Bind> {
             surfaces,
         ));
     }
-    if on(Component::Execute) {
-        let address = web_server(args, in_cluster);
-        plan.push(Bind::new("execute", address, false, vec![Surface::Execute]));
+    plan.push(web(args, in_cluster, on(Component::Execute), syncs));
+    if let Some(bind) = sync_port(args).filter(|_| syncs) {
+        add_plain(&mut plan, bind);
     }
     let observe = &args.observe;
     add_plain(
@@ -69,6 +71,27 @@ pub(super) fn plan(args: &ServeArgs, in_cluster: bool) -> Vec<Bind> {
     );
     plan.retain(|bind| bind.address != ListenAddress::Off && !bind.surfaces.is_empty());
     plan
+}
+
+/// The plain listener that others than the API server and the kubelet know.
+fn web(args: &ServeArgs, in_cluster: bool, executes: bool, syncs: bool) -> Bind {
+    let wanted = [(executes, Surface::Execute), (syncs, Surface::Sync)];
+    let surfaces = wanted
+        .into_iter()
+        .filter(|(wanted, _)| *wanted)
+        .map(|(_, surface)| surface);
+    let name = if executes { "execute" } else { "sync" };
+    Bind::new(name, web_server(args, in_cluster), false, surfaces.collect())
+}
+
+/// On all addresses, as the resource dispatcher listens.
+fn sync_port(args: &ServeArgs) -> Option<Bind> {
+    let port = args.resources.port.and_then(|port| port.0)?;
+    let address = ListenAddress::At {
+        host: String::new(),
+        port,
+    };
+    Some(Bind::new("sync-port", address, false, vec![Surface::SyncEverywhere]))
 }
 
 /// Outside a cluster only this machine may execute, because anybody who can connect may.
@@ -148,6 +171,19 @@ mod tests {
             planned(&flags, false),
             [("health", ":1".to_owned(), vec![Surface::Health])]
         );
+    }
+
+    #[test]
+    fn hooks_are_answered_where_the_others_are_once_there_is_a_folder() {
+        assert_eq!(planned(&["--components=sync", "--port=1"], false)[0].0, "health");
+        let folder = [&TLS[..], &["--folder=f", "--port=1"]].concat();
+        let plan = planned(&folder, false);
+        assert_eq!(plan[0].2, [Surface::Admission, Surface::Conversion, Surface::Sync]);
+        let web = vec![Surface::Execute, Surface::Sync];
+        assert_eq!(plan[1], ("execute", "127.0.0.1:8000".to_owned(), web));
+        assert_eq!(plan[2], ("sync-port", ":1".to_owned(), vec![Surface::SyncEverywhere]));
+        let alone = planned(&["--components=sync", "--folder=f"], true);
+        assert_eq!(alone[0], ("sync", ":8000".to_owned(), vec![Surface::Sync]));
     }
 
     #[test]

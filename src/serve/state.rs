@@ -8,6 +8,7 @@ use super::execute::{Counters, Token};
 use super::health::Readiness;
 use super::memory::Memory;
 use super::metrics::Metrics;
+use super::sync::Hooks;
 use crate::cli::serve::ExecuteArgs;
 use crate::clients::cluster::{Cluster, Templates};
 use crate::dispatch::Limits;
@@ -36,6 +37,8 @@ pub struct State {
     pub token: Option<Token>,
     /// Upstream's counters of the execute endpoint.
     pub counters: Counters,
+    /// Metacontroller's hooks; absent without a folder of templates.
+    pub hooks: Option<Hooks>,
     /// Parsed JobTemplates, shared with the reconcilers.
     pub compiled: Arc<Cache>,
 }
@@ -54,6 +57,7 @@ impl State {
             readiness,
             execute,
             token: None,
+            hooks: None,
             compiled: Arc::default(),
         }
     }

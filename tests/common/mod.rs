@@ -20,6 +20,7 @@ pub mod cluster;
 pub mod fake;
 pub mod forward;
 pub mod http;
+pub mod merge;
 pub mod process;
 pub mod serve;
 pub mod server;

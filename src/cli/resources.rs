@@ -1,0 +1,129 @@
+//! The flags of resources into namespaces; those of the resource dispatcher keep its spelling.
+
+use std::path::PathBuf;
+
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{ArgAction, Args, ValueEnum};
+
+use super::flag::go_bool;
+use crate::resources::{Options, Rules, Selector};
+use crate::template::folder::Syntax;
+
+/// The folder of templates.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Resources")]
+pub struct FolderArgs {
+    /// Folder with the manifests that wanted namespaces get; without it sync does not run.
+    #[arg(long, short = 'f', alias = "folder", value_name = "FOLDER", env = "TEMPLATES_FOLDER", value_parser = OsStringValueParser::new().map(PathBuf::from))]
+    pub templates_folder: Option<PathBuf>,
+    /// How its files are written; auto is Jinja for a file with `{%`, `{#` or a filter, else handlebars.
+    #[arg(long, value_enum, value_name = "SYNTAX", default_value_t = TemplateSyntax::Auto)]
+    pub template_syntax: TemplateSyntax,
+    /// A folder without manifests is meant so: wanted namespaces get nothing.
+    #[arg(long, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = go_bool, action = ArgAction::Set)]
+    pub allow_empty_folder: bool,
+}
+
+impl FolderArgs {
+    /// The folder, if there is one: an empty variable names none.
+    #[must_use]
+    pub fn folder(&self) -> Option<&PathBuf> {
+        let folder = self.templates_folder.as_ref();
+        folder.filter(|folder| !folder.as_os_str().is_empty())
+    }
+
+    /// How it is read.
+    #[must_use]
+    pub fn options(&self) -> Options {
+        Options {
+            syntax: self.template_syntax.into(),
+            allow_empty: self.allow_empty_folder,
+        }
+    }
+}
+
+/// Flags of resources into namespaces.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Resources")]
+pub struct ResourceArgs {
+    /// The folder of templates.
+    #[command(flatten)]
+    pub folder: FolderArgs,
+    /// Label that wants a namespace by the value `true`.
+    #[arg(
+        long,
+        short = 'l',
+        value_name = "LABEL",
+        env = "TARGET_NAMESPACE_LABEL",
+        default_value = "user.kubeflow.org/enabled"
+    )]
+    pub label: String,
+    /// Further namespaces that are wanted: `a=b,c in (d,e),!f`.
+    #[arg(long, value_name = "SELECTOR")]
+    pub namespace_selector: Option<Selector>,
+    /// Further port, plain HTTP on all addresses, where every POST is a sync, as in the resource dispatcher.
+    #[arg(long, short = 'p', value_name = "PORT", env = "PORT")]
+    pub port: Option<Port>,
+    /// Whether a Namespace is answered with the status that it has no field for.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = StatusWhen::Auto)]
+    pub status: StatusWhen,
+}
+
+impl ResourceArgs {
+    /// Which namespaces want the objects, and what they are told.
+    #[must_use]
+    pub fn rules(&self) -> Rules {
+        Rules {
+            label: self.label.clone(),
+            selector: self.namespace_selector.clone(),
+            always_status: self.status == StatusWhen::Always,
+        }
+    }
+}
+
+/// A port, or none: empty, as an unset variable of a manifest is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Port(pub Option<u16>);
+
+impl std::str::FromStr for Port {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.is_empty() {
+            return Ok(Self(None));
+        }
+        text.parse()
+            .map(|port| Self(Some(port)))
+            .map_err(|_| format!("{text:?} is not a port"))
+    }
+}
+
+/// How templates are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TemplateSyntax {
+    /// By what a file looks like.
+    Auto,
+    /// Handlebars, strict.
+    Handlebars,
+    /// Jinja, undefined names empty.
+    Jinja,
+}
+
+impl From<TemplateSyntax> for Syntax {
+    fn from(syntax: TemplateSyntax) -> Self {
+        match syntax {
+            TemplateSyntax::Auto => Self::Auto,
+            TemplateSyntax::Handlebars => Self::Handlebars,
+            TemplateSyntax::Jinja => Self::Jinja,
+        }
+    }
+}
+
+/// When a parent is answered with a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum StatusWhen {
+    /// Unless it is a Namespace, which has no field for it.
+    Auto,
+    /// In any case, as the resource dispatcher did.
+    Always,
+}
