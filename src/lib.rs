@@ -87,6 +87,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         Some(Command::Manifests(args)) => commands::manifests::run(args),
         Some(Command::Certs(args)) => commands::certs::run(args),
         Some(Command::Render(RenderCommand::Job(args))) => commands::render::job(args),
+        Some(Command::Render(RenderCommand::Namespace(args))) => commands::render::namespace(args),
         Some(Command::Review(args)) => commands::review::run(args),
     }
 }

@@ -4,11 +4,43 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::resources::FolderArgs;
+
 /// What can be rendered.
 #[derive(Debug, Clone, Subcommand)]
 pub enum RenderCommand {
     /// Print the Job that a JobTemplate makes of a payload; its execution's UID is zero, as there is none yet.
     Job(RenderJobArgs),
+    /// Print the objects that a namespace gets from a folder of templates.
+    Namespace(RenderNamespaceArgs),
+}
+
+/// Flags of `render namespace`.
+#[derive(Debug, Clone, Args)]
+pub struct RenderNamespaceArgs {
+    /// Name of the namespace.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// The folder of templates.
+    #[command(flatten)]
+    pub folder: FolderArgs,
+    /// Label of the namespace; repeat it for more.
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
+    pub labels: Vec<(String, String)>,
+    /// Annotation of the namespace; repeat it for more.
+    #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = pair)]
+    pub annotations: Vec<(String, String)>,
+    /// Manifests of the objects that templates refer to, YAML or JSON.
+    #[arg(long, value_name = "FILE")]
+    pub related: Vec<PathBuf>,
+    /// How the objects are printed.
+    #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Yaml)]
+    pub output: OutputFormat,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("say KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 /// Flags of `render job`.

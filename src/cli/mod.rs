@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use address::ListenAddress;
-pub use inspect::{OutputFormat, RenderCommand, RenderJobArgs, ReviewArgs};
+pub use inspect::{OutputFormat, RenderCommand, RenderJobArgs, RenderNamespaceArgs, ReviewArgs};
 pub use resources::{FolderArgs, ResourceArgs, StatusWhen, TemplateSyntax};
 pub use serve::{Component, LogFormat, ServeArgs};
 

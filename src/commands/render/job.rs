@@ -4,10 +4,10 @@ use anyhow::{Context, bail};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::manifest;
 use crate::api::dispatch::view::JobTemplate;
 use crate::api::names::DISPATCH_GROUP;
 use crate::cli::RenderJobArgs;
+use crate::commands::manifest;
 use crate::dispatch::compiled::Compiled;
 use crate::dispatch::execution::UNKNOWN_UID;
 use crate::dispatch::job::{self, Desired, Owner};
