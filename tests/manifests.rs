@@ -13,7 +13,9 @@ use common::serve::{args, state};
 use serde_json::{Value, json};
 use stationmaster::api;
 use stationmaster::cli::{Cli, Command};
+use stationmaster::clients::folder::{Folder, Timing};
 use stationmaster::commands::manifests::registration;
+use stationmaster::resources::{Namespace, Options, Set};
 use stationmaster::serve::router;
 use tower::ServiceExt;
 
@@ -79,6 +81,64 @@ fn the_api_server_asks_about_what_is_written_and_stops_nothing_else() {
             }],
         });
         assert_eq!(webhook, wanted);
+    }
+}
+
+/// The hooks of the DecoratorControllers, as trees.
+fn decorators() -> Vec<Value> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("manifests/metacontroller");
+    let read = |name: &str| {
+        let text = std::fs::read_to_string(folder.join(name)).unwrap();
+        serde_saphyr::from_str(&text).unwrap()
+    };
+    vec![
+        read("decorator-controller.yaml"),
+        read("decorator-controller-charm.yaml"),
+    ]
+}
+
+#[tokio::test]
+async fn every_hook_is_a_route_with_etag() {
+    for decorator in decorators() {
+        let hooks = decorator["spec"]["hooks"].as_object().unwrap();
+        assert_eq!(hooks.keys().collect::<Vec<_>>(), ["customize", "finalize", "sync"]);
+        for (name, hook) in hooks {
+            let url = hook["webhook"]["url"].as_str().unwrap();
+            assert_eq!(hook["webhook"]["etag"]["enabled"], true, "{name}");
+            let path = url.strip_prefix("http://stationmaster.stationmaster.svc").unwrap();
+            assert_eq!(path, format!("/{name}"));
+            let request = Request::post(path).body(Body::from("{}")).unwrap();
+            let status = router(state(&args(&[]))).oneshot(request).await.unwrap().status();
+            // The route is there, and has no folder to answer from.
+            assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
+        }
+    }
+}
+
+#[test]
+fn the_sample_folder_is_a_set_whose_kinds_are_declared() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("manifests/metacontroller/templates");
+    let files = Folder::new(folder, Timing::default()).read().unwrap();
+    let files = files.iter().map(|file| (&*file.path, &*file.text));
+    let set = Set::compile(files, Options::default()).unwrap();
+    let mut namespace = Namespace {
+        name: "team".to_owned(),
+        ..Namespace::default()
+    };
+    for (tier, pods) in [("gold", "200"), ("silver", "50")] {
+        namespace.labels.insert("tier".to_owned(), tier.to_owned());
+        let objects = set.desired(&namespace).unwrap().objects;
+        let resource = |kind: &str| json!(format!("{}s", kind.to_lowercase()));
+        let declared = decorators()[0]["spec"]["attachments"].take();
+        let declared: Vec<_> = declared
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|kind| kind["resource"].clone())
+            .collect();
+        assert!(objects.iter().all(|object| declared.contains(&resource(&object.kind))));
+        let quota: Value = serde_json::from_str(objects[0].manifest.get()).unwrap();
+        assert_eq!(quota["spec"]["hard"]["pods"], pods);
     }
 }
 
