@@ -106,8 +106,14 @@ fn client(address: &str, certificates: &Path, path: &str) {
         .enable_all()
         .build()
         .expect("a runtime");
-    let request = request(path, review().as_bytes());
-    let seen = runtime.block_on(drive(address, &certificates.join("ca.crt"), request, CONNECTIONS, TIME));
+    let requests = vec![request(path, review().as_bytes())];
+    let seen = runtime.block_on(drive(
+        address,
+        &certificates.join("ca.crt"),
+        requests,
+        CONNECTIONS,
+        TIME,
+    ));
     let millis = |share| seen.quantile(share).as_secs_f64() * 1000.0;
     println!(
         "{} {} {} {}",

@@ -119,7 +119,14 @@ fn client(what: &str, address: &str, certificates: &Path) {
 
 /// p50 and p99 in milliseconds, and calls per second.
 async fn one(address: SocketAddr, authority: &Path, review: String) -> [f64; 3] {
-    let seen = drive(address, authority, request("/convert", review.as_bytes()), 1, TIME).await;
+    let seen = drive(
+        address,
+        authority,
+        vec![request("/convert", review.as_bytes())],
+        1,
+        TIME,
+    )
+    .await;
     let millis = |share| seen.quantile(share).as_secs_f64() * 1000.0;
     [millis(0.5), millis(0.99), seen.per_second()]
 }

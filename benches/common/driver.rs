@@ -53,27 +53,28 @@ pub fn request(path: &str, body: &[u8]) -> Vec<u8> {
     [head.as_bytes(), body].concat()
 }
 
-/// Sends one request over and over on each of `connections` until the time is over.
+/// Sends the requests over and over on each of `connections` until the time is over.
 pub async fn drive(
     address: SocketAddr,
     authority: &Path,
-    request: Vec<u8>,
+    requests: Vec<Vec<u8>>,
     connections: usize,
     time: Duration,
 ) -> Seen {
     let connector = connector(authority);
-    let request = Arc::new(request);
+    let requests = Arc::new(requests);
     let mut open = Vec::new();
     for _ in 0..connections {
         let mut stream = connect(&connector, address).await;
         // The first request pays for caches and buffers on both sides.
-        exchange(&mut stream, &request, &mut Vec::new()).await;
+        exchange(&mut stream, &requests[0], &mut Vec::new()).await;
         open.push(stream);
     }
     let began = Instant::now();
     let tasks: Vec<_> = open
         .into_iter()
-        .map(|stream| tokio::spawn(repeat(stream, request.clone(), began + time)))
+        .zip((0..).step_by(requests.len() / connections + 1))
+        .map(|(stream, first)| tokio::spawn(repeat(stream, requests.clone(), first, began + time)))
         .collect();
     let mut seen = Seen::default();
     for task in tasks {
@@ -105,11 +106,17 @@ pub async fn connect(connector: &TlsConnector, address: SocketAddr) -> TlsStream
         .expect("the server has our certificate")
 }
 
-async fn repeat(mut stream: TlsStream<TcpStream>, request: Arc<Vec<u8>>, until: Instant) -> Vec<Duration> {
+async fn repeat(
+    mut stream: TlsStream<TcpStream>,
+    requests: Arc<Vec<Vec<u8>>>,
+    first: usize,
+    until: Instant,
+) -> Vec<Duration> {
+    let mut turns = requests.iter().cycle().skip(first % requests.len());
     let (mut latencies, mut answer) = (Vec::with_capacity(1 << 17), Vec::new());
     let mut sent = Instant::now();
-    while sent < until {
-        exchange(&mut stream, &request, &mut answer).await;
+    while let Some(request) = turns.next().filter(|_| sent < until) {
+        exchange(&mut stream, request, &mut answer).await;
         let now = Instant::now();
         latencies.push(now - sent);
         sent = now;
@@ -117,8 +124,20 @@ async fn repeat(mut stream: TlsStream<TcpStream>, request: Arc<Vec<u8>>, until: 
     latencies
 }
 
-/// One request and its whole answer, which has to be 200.
+/// One request and its whole answer, which has to be a good one.
 pub async fn exchange(stream: &mut TlsStream<TcpStream>, request: &[u8], answer: &mut Vec<u8>) {
+    ask(stream, request, answer).await;
+    let is_good = [NOT_MODIFIED, b"HTTP/1.1 200"]
+        .iter()
+        .any(|good| answer.starts_with(good));
+    assert!(is_good, "{}", String::from_utf8_lossy(answer));
+}
+
+/// The one good answer without a body.
+const NOT_MODIFIED: &[u8] = b"HTTP/1.1 304";
+
+/// One request and its whole answer, whatever it is.
+pub async fn ask(stream: &mut TlsStream<TcpStream>, request: &[u8], answer: &mut Vec<u8>) {
     stream.write_all(request).await.expect("the server reads");
     stream.flush().await.expect("the server reads");
     answer.clear();
@@ -133,16 +152,14 @@ pub async fn exchange(stream: &mut TlsStream<TcpStream>, request: &[u8], answer:
             whole = length(answer).unwrap_or(usize::MAX);
         }
     }
-    assert!(
-        answer.starts_with(b"HTTP/1.1 200"),
-        "{}",
-        String::from_utf8_lossy(answer)
-    );
 }
 
 /// Length of head and body, once the head is there.
 fn length(answer: &[u8]) -> Option<usize> {
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
+    if answer.starts_with(NOT_MODIFIED) {
+        return Some(end);
+    }
     let head = std::str::from_utf8(&answer[..end]).ok()?;
     let name = "content-length: ";
     let from = head.find(name)? + name.len();

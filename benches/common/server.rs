@@ -40,6 +40,30 @@ impl Server {
         Self::start(command)
     }
 
+    /// Our own binary with metacontroller's hooks alone.
+    pub fn hooks(certificates: &Path, folder: &Path) -> Self {
+        let mut command = pinned(CORE, env!("CARGO_BIN_EXE_stationmaster"));
+        command
+            .args([
+                "serve",
+                "--components=sync",
+                "--webhook-listen-address=127.0.0.1:0",
+                "--web-server-bind-address=0",
+            ])
+            .args([
+                "--metrics-bind-address=0",
+                "--health-probe-bind-address=0",
+                "--log-format=json",
+            ])
+            .arg("--templates-folder")
+            .arg(folder)
+            .arg("--tls-cert-file-path")
+            .arg(certificates.join("tls.crt"))
+            .arg("--tls-key-file-path")
+            .arg(certificates.join("tls.key"));
+        Self::start(command)
+    }
+
     /// This bench again, as the bare server.
     pub fn echo(certificates: &Path) -> Self {
         let own = std::env::current_exe().expect("this process has a file");
