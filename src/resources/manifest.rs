@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::secret;
+use super::stored;
 use crate::api::names::annotation::{FORCE_CONFLICTS, SKIPPABLE};
 
 /// An object, its markers taken off.
@@ -27,14 +27,12 @@ impl Manifest {
         };
         let api_version = text(&tree, "apiVersion").ok_or("apiVersion must be text")?;
         let kind = text(&tree, "kind").ok_or("kind must be text")?;
-        if kind == "Secret" && api_version == "v1" {
-            secret::fold(&mut tree)?;
-        }
+        stored::normalize(&mut tree)?;
         let metadata = tree.get_mut("metadata").and_then(Value::as_object_mut);
         let metadata = metadata.ok_or("metadata must be a mapping")?;
         let name = text(metadata, "name").ok_or("metadata.name must be text")?;
         let namespace = match metadata.get("namespace") {
-            None | Some(Value::Null) => None,
+            None => None,
             Some(Value::String(namespace)) => Some(namespace.clone()).filter(|namespace| !namespace.is_empty()),
             Some(_) => return Err("metadata.namespace must be text: put it in quotes".to_owned()),
         };

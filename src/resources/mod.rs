@@ -13,10 +13,10 @@ mod generations;
 pub mod hook;
 mod manifest;
 mod ready;
-mod secret;
 pub mod selector;
 mod set;
 mod skip;
+mod stored;
 
 use std::sync::Arc;
 
