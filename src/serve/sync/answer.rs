@@ -52,7 +52,7 @@ impl Written {
     pub(super) fn unless_known(mut self, known: Option<&HeaderValue>) -> Self {
         let known = known.and_then(|known| known.to_str().ok()).unwrap_or_default();
         let mut tags = known.split(',').map(|tag| tag.trim().trim_start_matches("W/"));
-        self.is_known = tags.any(|tag| tag == self.etag || tag == "*");
+        self.is_known = tags.any(|tag| tag == self.etag);
         self
     }
 
@@ -191,7 +191,7 @@ mod tests {
             (tag.clone(), true),
             (format!("\"other\", {tag}"), true),
             (format!("W/{tag}"), true),
-            ("*".to_owned(), true),
+            ("*".to_owned(), false),
             (tag.trim_matches('"').to_owned(), false),
             ("\"other\"".to_owned(), false),
             (String::new(), false),
