@@ -12,6 +12,7 @@ use axum::http::{Method, Request, StatusCode, header};
 use axum::response::Response;
 use clap::Parser;
 use common::merge;
+use futures::{FutureExt, stream};
 use http_body_util::BodyExt;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
@@ -191,6 +192,25 @@ async fn what_is_in_doubt_is_never_a_good_answer() {
         assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR, "{request}");
         assert_eq!(json_of(response).await["reason"], "InvalidRequest", "{request}");
     }
+}
+
+#[tokio::test]
+async fn who_comes_when_too_many_are_there_is_told_to_wait() {
+    let (router, case) = (router(Some("templates"), &[]), case("sync-v1-complete"));
+    let waiting = |_| {
+        let body = Body::from_stream(stream::pending::<Result<&str, std::io::Error>>());
+        let request = Request::post("/sync").body(body).expect("a request");
+        let mut answer = Box::pin(router.clone().oneshot(request));
+        assert!((&mut answer).now_or_never().is_none());
+        answer
+    };
+    let others: Vec<_> = (0..256).map(waiting).collect();
+    let response = sent(&router, Method::POST, "/sync", None, &case["request"]).await;
+    assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+    assert_eq!(json_of(response).await["reason"], "TooManyRequests");
+    drop(others);
+    assert_eq!(answered(&router, "/sync", &case["request"]).await, case["answer"]);
 }
 
 #[tokio::test]
