@@ -57,8 +57,8 @@ impl Created {
 }
 
 struct Written {
-    /// The version that the write replaced: while the store shows it, the store is behind.
-    replaced: Option<String>,
+    /// The versions that this write and those before it replaced: while the store shows one of them, it is behind.
+    replaced: Vec<Option<String>>,
     version: Option<String>,
     status: JobExecutionStatus,
 }
@@ -71,7 +71,7 @@ impl Ledger {
             return Arc::clone(stored);
         };
         match &entry.written {
-            Some(written) if written.replaced == stored.metadata.resource_version => {
+            Some(written) if written.replaced.contains(&stored.metadata.resource_version) => {
                 let mut execution = JobExecution::clone(stored);
                 execution.metadata.resource_version.clone_from(&written.version);
                 execution.status = written.status.clone();
@@ -128,8 +128,17 @@ impl Ledger {
         if status.job.is_some() {
             entry.created = None;
         }
+        let seen = stored.metadata.resource_version.clone();
+        let before = entry.written.take().filter(|before| before.replaced.contains(&seen));
+        let replaced = before.map_or_else(
+            || vec![seen],
+            |mut before| {
+                before.replaced.push(before.version);
+                before.replaced
+            },
+        );
         entry.written = Some(Written {
-            replaced: stored.metadata.resource_version.clone(),
+            replaced,
             version,
             status,
         });
@@ -199,6 +208,18 @@ mod tests {
         );
         assert_eq!(ledger.current(&stored("3")).status, JobExecutionStatus::default());
         assert_eq!(ledger.current(&stored("1")).status, JobExecutionStatus::default());
+    }
+
+    #[test]
+    fn own_writes_in_a_row_cover_each_other() {
+        let ledger = Ledger::default();
+        ledger.status_written(&stored("1"), Some("2".into()), JobExecutionStatus::default());
+        ledger.status_written(&stored("1"), Some("3".into()), observed());
+        for version in ["1", "2"] {
+            let current = ledger.current(&stored(version));
+            assert_eq!(current.metadata.resource_version.as_deref(), Some("3"));
+        }
+        assert_eq!(ledger.current(&stored("4")).status, JobExecutionStatus::default());
     }
 
     #[tokio::test(start_paused = true)]
