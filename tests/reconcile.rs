@@ -320,6 +320,23 @@ async fn a_release_that_fails_is_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_release_that_is_forbidden_is_told_once() {
+    const FORBIDDEN: &str = "PATCH jobs run = 403";
+    let fake = with_ttl();
+    fake.fail("PATCH jobs", &[Fault::Status(403); 4]);
+    let _process = Process::start(&fake);
+    for write in [CREATE, STATUS, FORBIDDEN, FORBIDDEN, STATUS] {
+        fake.expect(write).await;
+    }
+    assert_eq!(reason(&fake), "JobCreateError");
+    for write in [FORBIDDEN, FORBIDDEN, RELEASE, STATUS] {
+        fake.expect(write).await;
+    }
+    assert_eq!(reason(&fake), "JobCreated");
+    fake.expect_silence().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn killed_after_any_call_a_job_that_removes_itself_is_made_once() {
     for calls in 0..30 {
         let fake = with_ttl();

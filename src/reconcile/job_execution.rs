@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use k8s_openapi::api::core::v1::ObjectReference;
 use kube::runtime::controller::Action;
 use tokio::sync::SemaphorePermit;
 
@@ -14,8 +13,8 @@ use super::create::{Outcome, create};
 use super::error::Error;
 use super::held::Held;
 use super::observe::{Found, observe, recorded, reference};
+use super::release::{is_to_release, release};
 use crate::api::dispatch::view::{Job, JobExecution};
-use crate::dispatch::job;
 use crate::dispatch::status::{End, Hold, Observed, Progress, end};
 
 /// When there is no leave to tell of something that is not urgent, it is asked for again after that.
@@ -99,34 +98,6 @@ fn leave_to_tell<'c>(execution: &JobExecution, ctx: &'c Context) -> Result<Semap
         }
     }
     ctx.backlog.may_tell().ok_or(TURN)
-}
-
-/// Whether the Job waits to be recorded. The watch may show it so for a while after.
-fn is_to_release(execution: &JobExecution, job: &Job, ctx: &Context) -> bool {
-    let job_uid = job.metadata.uid.as_deref().unwrap_or_default();
-    job::is_held(job) && !ctx.ledger.is_released(uid(execution), job_uid)
-}
-
-/// Records a held Job and lets it run: one that removes itself must not end before it is known.
-async fn release(
-    stored: &JobExecution,
-    execution: &Arc<JobExecution>,
-    reference: &ObjectReference,
-    ctx: &Context,
-) -> Result<Action, Error> {
-    let observed = Observed::Job {
-        reference,
-        progress: Progress::Waiting,
-    };
-    ctx.record(stored, execution, observed).await?;
-    let (namespace, _) = key(execution);
-    let name = reference.name.as_deref().unwrap_or_default();
-    let job_uid = reference.uid.as_deref().unwrap_or_default();
-    ctx.cluster
-        .patch::<Job>(&namespace, name, &job::release(job_uid))
-        .await?;
-    ctx.ledger.job_released(uid(execution), job_uid);
-    Ok(Action::await_change())
 }
 
 /// Makes the Job, or records why it cannot be made.

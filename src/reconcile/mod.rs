@@ -18,6 +18,7 @@ mod ledger;
 mod metrics;
 mod observe;
 mod post;
+mod release;
 mod term;
 
 use std::sync::Arc;
