@@ -3,11 +3,11 @@
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::withheld;
 use crate::api::dispatch::v1beta1::{JobExecutionStatus, Phase};
 use crate::api::dispatch::view::{Job, JobExecution};
 use crate::api::names::{condition_type, reason};
 use crate::condition::{self, Claim};
-use crate::dispatch::withheld;
 
 /// What has become of an execution, as far as can be seen.
 #[derive(Debug, Clone, Copy)]
@@ -370,6 +370,18 @@ mod tests {
         assert_eq!(
             (status.phase, status.completion_time),
             (Some(Phase::Failed), Some(at(6)))
+        );
+    }
+
+    #[test]
+    fn a_failure_tells_no_value() {
+        let message = r#"pods "run" is invalid: spec.a: Invalid value: "a secret": no"#;
+        let failed = job(&json!({"conditions": [{"type": "Failed", "status": "True", "message": message}]}));
+        let status = seen(&execution(&json!({})), &failed, 9);
+        let condition = condition::find(&status.conditions, "Succeeded").expect("Succeeded is set");
+        assert_eq!(
+            condition.message,
+            r#"pods "run" is invalid: spec.a: Invalid value: …: no"#
         );
     }
 

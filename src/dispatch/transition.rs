@@ -1,9 +1,9 @@
 //! What a change of status means to the people who watch: at most one event, and the counters that it moves.
 
+use super::withheld::bounded;
 use crate::api::dispatch::v1beta1::JobExecutionStatus;
 use crate::api::names::{condition_type, event, reason};
 use crate::condition;
-use crate::dispatch::withheld::bounded;
 
 /// Something that happened to an execution.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,6 +73,14 @@ mod tests {
         });
         let conditions: Vec<_> = conditions.collect();
         serde_json::from_value(json!({"conditions": conditions, "job": {"name": "j"}})).expect("a status")
+    }
+
+    #[test]
+    fn an_event_fits_what_an_event_may_have() {
+        let mut failed = status(&[("Succeeded", "False", "JobFailed")]);
+        failed.conditions[0].message = "x".repeat(1024);
+        let told = transition(&status(&[]), &failed).expect("a failure is told");
+        assert!(told.note.starts_with("Job j: x") && told.note.ends_with('…') && told.note.len() <= 1024);
     }
 
     #[test]
