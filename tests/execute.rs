@@ -289,6 +289,29 @@ async fn names_the_field_that_this_payload_cannot_fill() {
     assert_eq!(endpoint.executions().len(), 1);
 }
 
+/// On the one thread of this test.
+#[tokio::test]
+async fn a_template_that_takes_long_keeps_nobody_waiting() {
+    let endpoint = Endpoint::new().await;
+    let slow = "{{ range until 300 }}{{ range until 300 }}{{ end }}{{ end }}";
+    endpoint.api.store("jobtemplates", template("slow", slow));
+    let mut rendering = Box::pin(endpoint.put("/execute/default/slow", ""));
+    let mut others = 0;
+    let answer = loop {
+        tokio::select! {
+            biased;
+            answer = rendering.as_mut() => break answer,
+            other = endpoint.call(Method::GET, "/livez", "") => {
+                assert_eq!(other.status, StatusCode::OK);
+                others += 1;
+                tokio::task::yield_now().await;
+            }
+        }
+    };
+    assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.body);
+    assert!(others > 20, "{others} others were answered meanwhile");
+}
+
 #[tokio::test]
 async fn refuses_an_argument_that_linux_would_not_execute() {
     let endpoint = Endpoint::new().await;

@@ -101,3 +101,11 @@ fn surfaces(surfaces: &[Surface], state: AppState) -> Router {
         .fold(Router::new(), |routes, surface| routes.merge(surface.routes()));
     routes.fallback(health::nothing_here).with_state(state)
 }
+
+/// Works on a thread of its own, so that the threads which serve connections go on.
+async fn beside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+    }
+}

@@ -9,7 +9,8 @@ use axum::response::{IntoResponse, Response};
 
 pub use answer::{Answer, answer};
 
-use super::body::{self, Whole};
+use super::beside;
+use super::body;
 use super::metrics::micros;
 use super::state::AppState;
 use crate::api::names::path::CONVERT;
@@ -33,11 +34,15 @@ pub(super) async fn respond(State(state): State<AppState>, request: Request) -> 
             return error.into_response();
         }
     };
-    let (body, answer) = if body.len() < LARGE {
+    let length = body.len();
+    let answered = move || {
         let answer = answer(&body);
         (body, answer)
+    };
+    let (body, answer) = if length < LARGE {
+        answered()
     } else {
-        beside(body).await
+        beside(answered).await
     };
     state.metrics.observe(CONVERT, answer.decision(), started);
     let Answer {
@@ -49,15 +54,4 @@ pub(super) async fn respond(State(state): State<AppState>, request: Request) -> 
         Some(fault) => tracing::warn!(%uid, route = CONVERT, decision = "refuse", %fault, duration_us, "request"),
     }
     body.answered(answer.into_response())
-}
-
-async fn beside(body: Whole) -> (Whole, Answer) {
-    let answering = move || {
-        let answer = answer(&body);
-        (body, answer)
-    };
-    match tokio::task::spawn_blocking(answering).await {
-        Ok(answered) => answered,
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-    }
 }

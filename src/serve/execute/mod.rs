@@ -13,7 +13,8 @@ use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 
-use super::body;
+use super::beside;
+use super::body::{self, Whole};
 use super::metrics::micros;
 use super::state::AppState;
 use crate::api::dispatch::view::JobTemplate;
@@ -77,9 +78,9 @@ async fn answer(state: &AppState, request: Request) -> Result<Created, Refusal> 
         PATIENCE,
     )
     .await?;
-    let payload = std::str::from_utf8(&body).map_err(|error| Refusal::NotText(error.valid_up_to()))?;
-    payload::check(payload, state.limits())?;
-    try_to_render(&state.compiled, &template, payload)?;
+    payload::check(text(&body)?, state.limits())?;
+    let body = try_to_render(Arc::clone(&state.compiled), Arc::clone(&template), body).await?;
+    let payload = text(&body)?;
     let created = create::create(cluster, &template, payload).await?;
     if state.execute.log_job_execution_payloads {
         tracing::info!(job_execution.name = created.name, payload, "payload");
@@ -123,8 +124,21 @@ async fn template(
         .ok_or_else(unknown)
 }
 
-/// Renders as the reconciler will, to tell the caller now what would otherwise stand in a condition later.
-fn try_to_render(cache: &Cache, template: &Arc<JobTemplate>, payload: &str) -> Result<(), compiled::Error> {
+fn text(body: &[u8]) -> Result<&str, Refusal> {
+    std::str::from_utf8(body).map_err(|error| Refusal::NotText(error.valid_up_to()))
+}
+
+/// Renders as the reconciler will, to tell the caller now what would otherwise stand in a condition later. That is
+/// bounded, but long enough to keep a thread from serving others. The body comes back.
+async fn try_to_render(cache: Arc<Cache>, template: Arc<JobTemplate>, body: Whole) -> Result<Whole, Refusal> {
+    let render = move || {
+        render(&cache, &template, text(&body)?)?;
+        Ok(body)
+    };
+    beside(render).await
+}
+
+fn render(cache: &Cache, template: &Arc<JobTemplate>, payload: &str) -> Result<(), compiled::Error> {
     let outcome = cache.compiled(template);
     let compiled = outcome
         .as_ref()
