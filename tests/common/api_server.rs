@@ -27,6 +27,8 @@ pub enum Fate {
     Taken,
     /// A `Status` of this code and reason; 429 asks to wait for so many seconds.
     Refused(u16, &'static str, Option<u32>),
+    /// 422, in words that quote the payload.
+    Quoted,
 }
 
 /// Plural, namespace and name.
@@ -50,19 +52,23 @@ impl ApiServer {
 
     /// A connection to it, without a socket.
     pub fn cluster(&self) -> Cluster {
+        Cluster::from(kube::Client::new(
+            self.router().into_service::<kube::client::Body>(),
+            "default",
+        ))
+    }
+
+    /// What it answers.
+    pub fn router(&self) -> Router {
         const GROUP: &str = "/apis/dispatcher.ivan.vc/v1beta1";
-        let router = Router::new()
+        Router::new()
             .route(&format!("{GROUP}/{{plural}}"), get(list))
             .route(&format!("{GROUP}/namespaces/{{namespace}}/{{plural}}"), post(create))
             .route(
                 &format!("{GROUP}/namespaces/{{namespace}}/{{plural}}/{{name}}"),
                 get(read),
             )
-            .with_state(self.clone());
-        Cluster::from(kube::Client::new(
-            router.into_service::<kube::client::Body>(),
-            "default",
-        ))
+            .with_state(self.clone())
     }
 
     /// Stores an object behind everybody's back.
@@ -141,6 +147,10 @@ async fn create(
         Some(Fate::Silence) => return std::future::pending().await,
         Some(Fate::RequestLost) => return broken(),
         Some(Fate::Refused(code, reason, seconds)) => return status(code, reason, seconds),
+        Some(Fate::Quoted) => {
+            let quoted = format!("the fake does not like {}", object["spec"]["payload"]);
+            return refusal(422, "Invalid", &quoted, None);
+        }
         Some(Fate::Taken) => {
             let others = json!({"metadata": {"name": key.2, "uid": "somebody else's"}});
             server.inner().objects.insert(key.clone(), others);
@@ -167,8 +177,12 @@ fn broken() -> Response {
 }
 
 fn status(code: u16, reason: &str, retry_after: Option<u32>) -> Response {
+    refusal(code, reason, &format!("the fake says {reason}"), retry_after)
+}
+
+fn refusal(code: u16, reason: &str, message: &str, retry_after: Option<u32>) -> Response {
     let details = json!({ "retryAfterSeconds": retry_after });
     let status = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": code,
-        "reason": reason, "message": format!("the fake says {reason}"), "details": retry_after.map(|_| details)});
+        "reason": reason, "message": message, "details": retry_after.map(|_| details)});
     (StatusCode::from_u16(code).expect("a status code"), status.to_string()).into_response()
 }

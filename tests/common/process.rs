@@ -44,16 +44,20 @@ impl Process {
 
     /// The next log line with this message.
     pub fn logged(&self, message: &str) -> Value {
-        loop {
+        self.logged_until(message).pop().unwrap()
+    }
+
+    /// All log lines up to the next with this message.
+    pub fn logged_until(&self, message: &str) -> Vec<Value> {
+        let mut lines: Vec<Value> = Vec::new();
+        while lines.last().is_none_or(|line| line["message"] != message) {
             let line = self
                 .lines
                 .recv_timeout(SOON)
                 .unwrap_or_else(|_| panic!("{message:?} was never logged"));
-            let line: Value = serde_json::from_str(&line).unwrap_or_default();
-            if line["message"] == message {
-                return line;
-            }
+            lines.push(serde_json::from_str(&line).unwrap_or_default());
         }
+        lines
     }
 
     /// Where a listener is reached; they are told in the order webhook, execute, health, metrics.

@@ -77,7 +77,17 @@ impl Refusal {
         }
     }
 
-    fn status(&self) -> StatusCode {
+    /// The field that cannot be rendered. The rest of the text is the caller's: a template or the API server may have
+    /// quoted the payload in it.
+    pub(super) fn field(&self) -> Option<&str> {
+        match self {
+            Self::Unrenderable(error) => Some(&error.field),
+            _ => None,
+        }
+    }
+
+    /// The status of the answer.
+    pub(super) fn status(&self) -> StatusCode {
         match self {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Token => StatusCode::UNAUTHORIZED,

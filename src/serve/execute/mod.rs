@@ -48,7 +48,10 @@ pub(super) async fn execute(State(state): State<AppState>, request: Request) -> 
             job_execution.uid = uid,
             "request"
         ),
-        Err(refusal) => tracing::info!(route = ROUTE, decision, duration_us, error = %refusal, "request"),
+        Err(refusal) => {
+            let (status, field) = (refusal.status().as_u16(), refusal.field());
+            tracing::info!(route = ROUTE, decision, status, field, duration_us, "request");
+        }
     }
     let response = outcome.map_or_else(Refusal::into_response, Created::into_response);
     state.counters.count(response.status());
