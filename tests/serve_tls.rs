@@ -182,6 +182,19 @@ async fn connections_beyond_the_cap_wait_for_their_turn() {
 }
 
 #[tokio::test]
+async fn who_idles_makes_room_for_who_waits() {
+    let crowded = |timing: &mut stationmaster::serve::Timing| timing.crowded = Duration::from_millis(50);
+    let webhooks = Webhooks::start(&["--max-connections=1"], crowded).await;
+    let mut idle = webhooks.connect().await;
+    idle.post("/validate", REVIEW).await;
+    assert!(idle.answer().await.ends_with(ALLOWED));
+    let mut next = webhooks.connect().await;
+    next.post("/validate", REVIEW).await;
+    assert!(next.answer().await.ends_with(ALLOWED));
+    assert_eq!(idle.answer().await, "");
+}
+
+#[tokio::test]
 async fn what_is_no_route_is_not_found() {
     let webhooks = Webhooks::start(&[], as_always).await;
     let mut client = webhooks.connect().await;

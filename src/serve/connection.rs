@@ -75,7 +75,11 @@ pub(super) async fn serve(socket: TcpStream, peer: SocketAddr, shared: Arc<Share
 
 async fn http1(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Arc<Shared>) {
     let service = Service::new(shared);
-    let io = TokioIo::new(Guarded::for_http1(stream, service.activity.clone(), shared.patience));
+    let io = TokioIo::new(Guarded::for_http1(
+        stream,
+        service.activity.clone(),
+        shared.patience.clone(),
+    ));
     let mut builder = http1::Builder::new();
     // One write for head and body; the guard has the time limits.
     builder.writev(false).header_read_timeout(None).max_buf_size(HEAD_BYTES);
@@ -93,7 +97,11 @@ async fn http1(stream: impl AsyncRead + AsyncWrite + Unpin, shared: &Arc<Shared>
 
 async fn http2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, shared: &Arc<Shared>) {
     let service = Service::new(shared);
-    let io = TokioIo::new(Guarded::for_http2(stream, service.activity.clone(), shared.patience));
+    let io = TokioIo::new(Guarded::for_http2(
+        stream,
+        service.activity.clone(),
+        shared.patience.clone(),
+    ));
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -185,6 +193,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
+    use crate::serve::crowd::Crowd;
 
     fn shared(router: Router) -> Arc<Shared> {
         let second = Duration::from_secs(1);
@@ -194,6 +203,8 @@ mod tests {
             patience: Patience {
                 head: second * 10,
                 idle: second * 120,
+                crowded: second * 5,
+                crowd: Crowd::default(),
                 request: second * 90,
             },
             metrics: Metrics::register(&mut Registry::default()),

@@ -11,14 +11,19 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::activity::Activity;
+use super::crowd::Crowd;
 
 /// How long a client may keep a connection without using it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Patience {
     /// For a TLS handshake, and from the first byte of an HTTP/1 request's head to its last.
     pub head: Duration,
     /// Between requests.
     pub idle: Duration,
+    /// Between requests while others wait for a place.
+    pub crowded: Duration,
+    /// Whether they do.
+    pub crowd: Crowd,
     /// For one request, from its head to the last byte of its answer that was taken.
     pub request: Duration,
 }
@@ -79,6 +84,7 @@ impl<S> Guarded<S> {
     fn due(&self) -> Instant {
         let due = match self.activity.oldest() {
             Some(begun) => begun + self.patience.request,
+            None if self.patience.crowd.waits() => self.activity.last_use() + self.patience.crowded,
             None => self.activity.last_use() + self.patience.idle,
         };
         self.head_due().map_or(due, |head| head.min(due))
@@ -102,7 +108,7 @@ impl<S> Guarded<S> {
 
 impl Patience {
     fn shortest(&self) -> Duration {
-        self.idle.min(self.request)
+        self.idle.min(self.request).min(self.crowded)
     }
 }
 
@@ -151,16 +157,22 @@ mod tests {
     const HEAD: Duration = Duration::from_secs(10);
     const IDLE: Duration = Duration::from_secs(120);
     const REQUEST: Duration = Duration::from_secs(90);
+    const CROWDED: Duration = Duration::from_secs(5);
+
+    fn patience() -> Patience {
+        Patience {
+            head: HEAD,
+            idle: IDLE,
+            crowded: CROWDED,
+            crowd: Crowd::default(),
+            request: REQUEST,
+        }
+    }
 
     fn pair() -> (DuplexStream, Guarded<DuplexStream>, Arc<Activity>) {
         let (client, server) = duplex(64);
         let activity = Arc::new(Activity::default());
-        let patience = Patience {
-            head: HEAD,
-            idle: IDLE,
-            request: REQUEST,
-        };
-        let guarded = Guarded::for_http1(server, activity.clone(), patience);
+        let guarded = Guarded::for_http1(server, activity.clone(), patience());
         (client, guarded, activity)
     }
 
@@ -220,12 +232,7 @@ mod tests {
     async fn bytes_are_no_use_of_an_http2_connection() {
         let (mut client, server) = duplex(64);
         let activity = Arc::new(Activity::default());
-        let patience = Patience {
-            head: HEAD,
-            idle: IDLE,
-            request: REQUEST,
-        };
-        let mut guarded = Guarded::for_http2(server, activity, patience);
+        let mut guarded = Guarded::for_http2(server, activity, patience());
         for ping in 0..11 {
             client.write_u8(ping).await.unwrap();
             guarded.read_u8().await.unwrap();

@@ -1,4 +1,5 @@
-//! A bound address and its accept loop: as many connections as allowed, the others wait in the system's queue.
+//! A bound address and its accept loop: as many connections as allowed; one waits for a place, the others in the
+//! system's queue.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -52,9 +53,10 @@ impl Listener {
         let open = shared.metrics.connections(self.name);
         let shared = Arc::new(shared);
         loop {
+            // Accepted first: only then is it known that somebody waits for a place.
             let next = async {
-                let slot = slots.clone().acquire_owned().await;
-                (slot, accept(&self.socket).await)
+                let accepted = accept(&self.socket).await;
+                (shared.patience.crowd.place(&slots).await, accepted)
             };
             let (slot, (client, peer)) = tokio::select! {
                 next = next => next,

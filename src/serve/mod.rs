@@ -7,6 +7,7 @@ mod body;
 mod certificate_files;
 mod connection;
 pub mod conversion;
+mod crowd;
 mod decode;
 pub mod error;
 pub mod execute;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::Shared;
+use super::crowd::Crowd;
 use super::error::Error;
 use super::guard::Patience;
 use super::listener::Listener;
@@ -26,6 +27,8 @@ pub struct Timing {
     pub head: Duration,
     /// Between requests of one connection.
     pub idle: Duration,
+    /// The same while every place is taken and somebody waits for one.
+    pub crowded: Duration,
     /// For one request, from its head to the last byte of its answer that was taken.
     pub request: Duration,
     /// What is in flight when the listeners close may take so long to end.
@@ -42,6 +45,7 @@ impl Default for Timing {
             // Longer than the 90 s after which Go's clients drop an idle connection themselves: who closes first while
             // the other begins a request costs that request.
             idle: Duration::from_secs(120),
+            crowded: Duration::from_secs(5),
             // Longer than all deadlines of one handler together, and nobody waits so long for an answer.
             request: Duration::from_secs(90),
             finish: Duration::from_secs(20),
@@ -148,11 +152,7 @@ impl Server {
             .map(|certificate| certificate.server_config())
             .transpose()?
             .map(TlsAcceptor::from);
-        let patience = Patience {
-            head: self.timing.head,
-            idle: self.timing.idle,
-            request: self.timing.request,
-        };
+        let timing = self.timing;
         for (bind, listener) in self.listeners {
             if let Ok(address) = listener.address() {
                 tracing::info!(listener = bind.name, %address, tls = bind.tls, "listening");
@@ -160,7 +160,13 @@ impl Server {
             let shared = Shared {
                 router: surfaces(&bind.surfaces, self.state.clone()),
                 tls: tls.clone().filter(|_| bind.tls),
-                patience,
+                patience: Patience {
+                    head: timing.head,
+                    idle: timing.idle,
+                    crowded: timing.crowded,
+                    crowd: Crowd::default(),
+                    request: timing.request,
+                },
                 metrics: self.state.metrics.clone(),
                 readiness: self.state.readiness.clone(),
                 draining: draining.clone(),
