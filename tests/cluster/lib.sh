@@ -47,6 +47,12 @@ go_is_there() {
     [[ $version =~ ^go1\.([0-9]+) ]] && ((BASH_REMATCH[1] >= 21))
 }
 
+# Says why there can be no cluster here, on a machine that lacks all that any kind of cluster begins with; else fails.
+excuse() {
+    if go_is_there || [[ $EUID == 0 ]] || docker info >/dev/null 2>&1; then return 1; fi
+    echo "this machine has no Go, no root and no Docker: nothing that needs a cluster is tested"
+}
+
 # The program is built once for each state of its source; the name is complete only when the file is.
 cluster_program() {
     local cache key program
