@@ -153,11 +153,10 @@ impl Set {
 fn compiled(text: &str, syntax: Syntax) -> Result<Template, folder::Fault> {
     let template = Template::compile(text, syntax)?;
     let probed = template.probe()?;
-    let is_empty = probed.iter().all(Vec::is_empty);
-    if is_empty && !template.has_blocks() && template.references().is_empty() {
+    if probed.documents.is_empty() && probed.is_whole && !template.has_blocks() {
         return Err("the file has no manifest".to_owned().into());
     }
-    for document in probed.into_iter().flatten() {
+    for document in probed.documents {
         Manifest::of(document)?;
     }
     Ok(template)

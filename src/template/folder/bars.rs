@@ -28,6 +28,7 @@ impl Bars {
         let mut template = Template::compile(source).map_err(|error| Fault {
             line: error.pos().map(|(line, _)| line),
             reason: reason(error.reason()),
+            depends: false,
         })?;
         tame(&mut template)?;
         let mut strict = Handlebars::new();
@@ -74,6 +75,7 @@ fn tame(template: &mut Template) -> Result<(), Fault> {
                 return Err(Fault {
                     line: lines.get(index).copied(),
                     reason: "partials and decorators are not supported".to_owned(),
+                    depends: false,
                 });
             }
             _ => {}
@@ -248,6 +250,7 @@ fn fault(error: &RenderError) -> Fault {
     Fault {
         line: error.line_no,
         reason,
+        depends: false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! The Jinja engine: undefined names are empty, as in Python's, and everything that it prints is a placeholder.
 
-use minijinja::value::{Serde, Value, ValueKind};
+use minijinja::value::{Kwargs, Serde, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior};
 use minijinja_contrib::pycompat::unknown_method_callback;
 
@@ -26,6 +26,7 @@ impl Jinja {
         environment.set_formatter(print);
         environment.set_unknown_method_callback(unknown_method_callback);
         environment.set_fuel(Some(FUEL));
+        environment.add_filter("int", int);
         environment.add_filter("bool", |value: &Value| filtered(helpers::bool, value));
         for name in ["base64", "b64encode"] {
             environment.add_filter(name, |value: &Value| {
@@ -44,6 +45,7 @@ impl Jinja {
             .map_err(|error| Fault {
                 line: error.line(),
                 reason: error.detail().map_or_else(|| error.kind().to_string(), str::to_owned),
+                depends: false,
             })?;
         Ok(Self { environment })
     }
@@ -53,10 +55,51 @@ impl Jinja {
         let rendered = template.and_then(|template| template.render(context.clone()));
         rendered.map_err(|error| Fault {
             line: error.line(),
-            // The detail may hold values.
-            reason: error.kind().to_string(),
+            reason: reason(&error),
+            depends: !is_certain(error.kind()),
         })
     }
+}
+
+/// What is wrong with the template itself is told by its name; any other detail may hold values.
+fn reason(error: &Error) -> String {
+    let named = error.detail().filter(|_| is_certain(error.kind()));
+    named.map_or_else(
+        || error.kind().to_string(),
+        |detail| format!("{}: {detail}", error.kind()),
+    )
+}
+
+/// Whether it is wrong for every namespace.
+fn is_certain(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::UnknownFilter
+            | ErrorKind::UnknownTest
+            | ErrorKind::UnknownFunction
+            | ErrorKind::UnknownMethod
+            | ErrorKind::TemplateNotFound
+            | ErrorKind::BadInclude
+            | ErrorKind::OutOfFuel
+    )
+}
+
+/// As in Python: the default, where the value is no number.
+#[expect(clippy::needless_pass_by_value, reason = "the engine hands them over")]
+fn int(value: &Value, default: Option<Value>, kwargs: Kwargs) -> Result<Value, Error> {
+    let default = match default {
+        None => kwargs.get::<Option<Value>>("default")?,
+        default => default,
+    };
+    kwargs.assert_all_used()?;
+    let text = value.to_string();
+    let whole = text.trim().parse::<i64>().ok();
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a number with a point loses what is behind it"
+    )]
+    let number = whole.or_else(|| text.trim().parse::<f64>().ok().map(|number| number as i64));
+    Ok(number.map_or_else(|| default.unwrap_or(Value::from(0)), Value::from))
 }
 
 /// What is printed is a placeholder; numbers and truths are typed, as they are in Python's output to a YAML parser.

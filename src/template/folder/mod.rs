@@ -31,6 +31,7 @@ use record::Record;
 use shapes::Shapes;
 
 pub use input::{Input, Pairs};
+pub use probe::Probed;
 pub use reference::Reference;
 pub use related::Related;
 pub use syntax::Syntax;
@@ -45,6 +46,8 @@ pub struct Fault {
     pub line: Option<usize>,
     /// What is wrong.
     pub reason: String,
+    /// Another namespace might not have it.
+    depends: bool,
 }
 
 impl Fault {
@@ -52,13 +55,18 @@ impl Fault {
         Self {
             line: Some(line),
             reason: reason.into(),
+            depends: false,
         }
     }
 }
 
 impl From<String> for Fault {
     fn from(reason: String) -> Self {
-        Self { line: None, reason }
+        Self {
+            line: None,
+            reason,
+            depends: false,
+        }
     }
 }
 
@@ -150,17 +158,27 @@ impl Template {
     ) -> Result<Vec<Value>, Fault> {
         let record = Record::new(input.mark, input.probing, Arc::clone(&input.related));
         let (text, record) = record.during(|| render(&self.engine));
-        let text = text.map_err(|fault| match record.fault {
-            Some(reason) => Fault { reason, ..fault },
-            None => fault,
+        let text = text.map_err(|fault| Fault {
+            reason: record.fault.unwrap_or(fault.reason),
+            // What a related object holds is known of none that was made up.
+            depends: fault.depends || !self.references.is_empty(),
+            ..fault
         })?;
-        let shape = self.shapes.of(&text, input.mark)?;
+        let shape = self.shapes.of(&text, input.mark).map_err(|fault| self.placed(fault))?;
         let prints = Prints {
             mark: input.mark,
             prints: &record.prints,
         };
         let documents = shape.iter().map(|document| document.filled(&prints));
         Ok(documents.collect::<Result<_, _>>()?)
+    }
+
+    /// What is left out or repeated moves the lines.
+    fn placed(&self, mut fault: Fault) -> Fault {
+        if self.has_blocks {
+            fault.reason.push_str(" (by the lines of the rendered text)");
+        }
+        fault
     }
 }
 

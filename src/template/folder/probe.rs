@@ -5,34 +5,39 @@ use serde_json::Value;
 use super::scan::{Tag, Token};
 use super::{Engine, Fault, Input, Template};
 
+/// What became of a template that was tried out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probed {
+    /// For two made-up namespaces: one with every label and annotation that is asked for, one with none.
+    pub documents: Vec<Value>,
+    /// Both could be rendered. Where that depends on values, it is no fault that none were to be had.
+    pub is_whole: bool,
+}
+
 impl Template {
-    /// The documents of two made-up namespaces: one with every label and annotation that is asked for, one with none.
+    /// Renders for nobody.
     ///
     /// # Errors
     /// The template could be rendered for nobody.
-    pub fn probe(&self) -> Result<[Vec<Value>; 2], Fault> {
+    pub fn probe(&self) -> Result<Probed, Fault> {
         let names: Vec<_> = self.names.iter().map(String::as_str).collect();
         let (all, none) = (Input::probe(&names), Input::probe(&[]));
-        let with_all = match self.documents(&all) {
-            // What a related object holds cannot be made up.
-            Err(_) if !self.references.is_empty() => Vec::new(),
-            documents => documents?,
-        };
-        Ok([with_all, self.leniently(&none)?])
-    }
-
-    /// Only what is wrong with the text is a fault: which values are missing depends on the namespace.
-    fn leniently(&self, input: &Input) -> Result<Vec<Value>, Fault> {
-        let mut unrendered = false;
-        let documents = self.rendered(input, |engine| {
-            let text = match engine {
-                Engine::Bars(bars) => bars.render_leniently(input.context()),
-                Engine::Jinja(jinja) => jinja.render(input.jinja()),
-            };
-            unrendered = text.is_err();
-            text
+        let lenient = self.rendered(&none, |engine| match engine {
+            Engine::Bars(bars) => bars.render_leniently(none.context()),
+            Engine::Jinja(jinja) => jinja.render(none.jinja()),
         });
-        if unrendered { Ok(Vec::new()) } else { documents }
+        let mut probed = Probed {
+            documents: Vec::new(),
+            is_whole: true,
+        };
+        for documents in [self.documents(&all), lenient] {
+            match documents {
+                Ok(documents) => probed.documents.extend(documents),
+                Err(fault) if fault.depends => probed.is_whole = false,
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(probed)
     }
 }
 
@@ -73,7 +78,7 @@ mod tests {
     use crate::template::folder::Syntax;
     use crate::template::folder::scan::tags;
 
-    fn probed(source: &str) -> Result<[Vec<Value>; 2], Fault> {
+    fn probed(source: &str) -> Result<Probed, Fault> {
         Template::compile(source, Syntax::Auto)?.probe()
     }
 
@@ -94,6 +99,8 @@ mod tests {
             "a: {{ LABELS.tier | upper }}\nb: {{ nobody }}",
             "a: {{ lookup (lookup (related \"ConfigMap\" \"a/b\") \"data\") \"c\" }}",
             "{% for name, value in LABELS.items() %}{% endfor %}a: 1",
+            "{% if true %}a: {{ LABELS.size | int + LABELS.more | int }}{% endif %}",
+            "{% if true %}a: {{ LABELS.size.nothing.more }}{% endif %}",
         ] {
             assert!(probed(source).is_ok(), "{source}: {:?}", probed(source));
         }
@@ -105,6 +112,7 @@ mod tests {
             "a: {{ NAMESPAZE }}",
             "a: {{ nothing LABELS.tier }}",
             "a: [{{ NAMESPACE }}",
+            "a: [{{ lookup (related \"ConfigMap\" \"a/b\") \"c\" }}",
             "{{#if LABELS.tier}}a: 1{{else}}a: [{{/if}}",
             "{% if LABELS.tier %}a: 1{% else %}a: [{% endif %}",
             "a: {{ NAMESPACE | nothing }}",

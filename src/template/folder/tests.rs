@@ -90,6 +90,10 @@ fn jinja_prints_them_too() {
             "a: {{ 'off' | bool }}\nb: '{{ 1 == 1 }}'",
             json!({"a": false, "b": "True"}),
         ),
+        (
+            "a: {{ 'x' | int }}-{{ '7.9' | int }}-{{ 'x' | int(default=3) }}",
+            json!({"a": "0-7-3"}),
+        ),
         ("a: {{ NAMESPACE | b64encode }}{# nothing #}", json!({"a": "dGVhbS1j"})),
     ] {
         assert_eq!(rendered(source, &input), Ok(json!([expected])), "{source}");
@@ -165,6 +169,18 @@ fn what_a_namespace_lacks_is_an_error_of_handlebars() {
         let told = rendered(source, &input).expect_err(source).to_string();
         assert_eq!(told, fault, "{source}");
     }
+}
+
+#[test]
+fn lines_of_rendered_text_are_told_as_such() {
+    let told = |source: &str| rendered(source, &input("x", &[])).expect_err(source).to_string();
+    let placed = told("a: 1\nb: [");
+    assert!(
+        placed.starts_with("line 2: no YAML: ") && !placed.ends_with(')'),
+        "{placed}"
+    );
+    let moved = told("a: 1\n{{#if NAMESPACE}}\nb: [\n{{/if}}");
+    assert!(moved.ends_with(" (by the lines of the rendered text)"), "{moved}");
 }
 
 #[test]
