@@ -225,7 +225,10 @@ mod tests {
         }
         let none = serve(&["--templates-folder=", "--port="]).resources;
         assert_eq!((none.folder.folder(), none.port), (None, Some(resources::Port(None))));
-        assert!(Cli::try_parse_from(["stationmaster", "--namespace-selector=a b"]).is_err());
+        // An empty label would want no namespace, and take their objects from all.
+        for flag in ["--namespace-selector=a b", "--label=", "--port=http"] {
+            assert!(Cli::try_parse_from(["stationmaster", flag]).is_err(), "{flag}");
+        }
     }
 
     #[test]

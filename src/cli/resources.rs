@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::builder::{NonEmptyStringValueParser, OsStringValueParser, TypedValueParser};
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::flag::go_bool;
@@ -55,6 +55,7 @@ pub struct ResourceArgs {
         short = 'l',
         value_name = "LABEL",
         env = "TARGET_NAMESPACE_LABEL",
+        value_parser = NonEmptyStringValueParser::new(),
         default_value = "user.kubeflow.org/enabled"
     )]
     pub label: String,
