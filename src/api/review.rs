@@ -2,7 +2,9 @@
 //! `apiextensions.k8s.io/v1` define them. Objects stay raw so that no field is lost and none is decoded without need.
 
 use std::borrow::Cow;
+use std::fmt;
 
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -50,14 +52,72 @@ pub struct AdmissionRequest<'a> {
     pub user_info: UserInfo<'a>,
     /// The object as it would be written; absent on DELETE.
     #[serde(borrow, default)]
-    pub object: Option<&'a RawValue>,
+    pub object: Option<Object<'a>>,
     /// The object as it is stored; absent on CREATE.
     #[serde(borrow, default)]
-    pub old_object: Option<&'a RawValue>,
+    pub old_object: Option<Object<'a>>,
     /// Nothing will be stored.
     #[serde(default)]
     pub dry_run: Option<bool>,
 }
+
+/// An object as far as every decision reads it, in one pass over a text that may be large; what is in the members is
+/// decoded by whoever needs it.
+#[derive(Debug, Default, Deserialize)]
+pub struct Object<'a> {
+    /// Raw.
+    #[serde(borrow, default)]
+    pub metadata: Option<&'a RawValue>,
+    /// Its members, raw; none when the object has no spec.
+    #[serde(borrow, default)]
+    pub spec: Option<Members<'a>>,
+}
+
+/// The members of a JSON object in their order, undecoded.
+#[derive(Debug, Default)]
+pub struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Members<'a> {
+    /// The member of that name; `null` counts as absent.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&'a RawValue> {
+        let (_, raw) = self.0.iter().rev().find(|(known, _)| known == name)?;
+        (raw.get() != "null").then_some(*raw)
+    }
+
+    /// The names, in their order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(name, _)| &**name)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_map(MembersVisitor)
+    }
+}
+
+struct MembersVisitor;
+
+impl<'de> Visitor<'de> for MembersVisitor {
+    type Value = Members<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+        let mut members = Vec::with_capacity(2);
+        while let Some(Name(name)) = map.next_key()? {
+            members.push((name, map.next_value()?));
+        }
+        Ok(Members(members))
+    }
+}
+
+/// A name that borrows where JSON has no escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Group, version and kind of an object.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::subject::Subject;
-use super::view::{self, ExecutionSpec, Marks, Object, Strings, Text};
+use super::view::{self, Marks, Strings, field};
 use super::{Error, Lookup, Templates};
 use crate::api::names::annotation;
 use crate::api::review::{AdmissionRequest, PatchOperation, Verdict};
@@ -30,22 +30,21 @@ fn job_execution(
     request: &AdmissionRequest<'_>,
     templates: &dyn Templates,
 ) -> Result<Vec<PatchOperation>, serde_json::Error> {
-    let Some(object) = request.object else {
+    let Some(object) = &request.object else {
         return Ok(Vec::new());
     };
-    let object: Object<'_, Marks<'_>> = view::of(object)?;
-    let old: Option<Object<'_, Marks<'_>>> = request.old_object.map(view::of).transpose()?;
+    let marks: Marks<'_> = view::metadata(object)?;
+    let old: Option<Marks<'_>> = request.old_object.as_ref().map(view::metadata).transpose()?;
     let creator = match &old {
         None => Some(&*request.user_info.username),
-        Some(old) => creator(&old.metadata.annotations),
+        Some(old) => creator(&old.annotations),
     };
     let mut patch = Vec::new();
-    stamp(&mut patch, &object.metadata.annotations, creator);
+    stamp(&mut patch, &marks.annotations, creator);
     if old.is_none() {
-        let spec: ExecutionSpec<'_> = object.spec.map(view::of).transpose()?.unwrap_or_default();
-        let template = Text::of(spec.job_template_name.as_ref());
-        if let Lookup::Found(labels) = templates.labels(&request.namespace, template) {
-            add_absent(&mut patch, &object.metadata.labels, labels);
+        let template = view::text(object, field::JOB_TEMPLATE_NAME)?;
+        if let Lookup::Found(labels) = templates.labels(&request.namespace, &template.0) {
+            add_absent(&mut patch, &marks.labels, labels);
         }
     }
     Ok(patch)

@@ -4,9 +4,9 @@
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::view::{self, ExecutionSpec, Identity, Object, TemplateSpec, Text};
+use super::view::{self, Identity, Text, field};
 use super::{Error, Limits, Lookup, Templates, compiled, name, payload, subject::Subject, warnings};
-use crate::api::review::{AdmissionRequest, Cause, Verdict};
+use crate::api::review::{AdmissionRequest, Cause, Object, Verdict};
 
 /// Faults that are listed of one object; the rest is counted.
 const LISTED_CAUSES: usize = 100;
@@ -24,22 +24,24 @@ pub fn validate(request: &AdmissionRequest<'_>, limits: Limits, templates: &dyn 
     Ok(decided?)
 }
 
-/// The object, and the spec before if there was one.
-type Change<'a> = (Object<'a, Identity<'a>>, Option<&'a RawValue>);
+/// The object whose spec is to be looked at, and what is stored of it: nothing when it dies or its spec stays the same.
+fn changed<'r, 'a>(
+    request: &'r AdmissionRequest<'a>,
+) -> Result<Option<(&'r Object<'a>, Identity<'a>)>, serde_json::Error> {
+    let Some(object) = &request.object else { return Ok(None) };
+    let metadata: Identity<'a> = view::metadata(object)?;
+    let unchanged = request
+        .old_object
+        .as_ref()
+        .is_some_and(|old| view::same_spec(object, old));
+    let dying = metadata.deletion_timestamp.is_some();
+    Ok((!unchanged && !dying).then_some((object, metadata)))
+}
 
-/// What is to be looked at: nothing unless both the object is alive and its spec is new or changed.
-fn changed<'a>(request: &AdmissionRequest<'a>) -> Result<Option<Change<'a>>, serde_json::Error> {
-    let Some(object) = request.object else { return Ok(None) };
-    let object: Object<'a, Identity<'a>> = view::of(object)?;
-    let old = match request.old_object {
-        // What is stored and unreadable counts as different in every field.
-        Some(old) => view::of::<Object<'a, Identity<'a>>>(old).ok(),
-        None => None,
-    };
-    let old_spec = old.as_ref().and_then(|old| old.spec);
-    let unchanged = old.is_some() && view::same(object.spec, old_spec);
-    let dying = object.metadata.deletion_timestamp.is_some();
-    Ok((!unchanged && !dying).then_some((object, old_spec)))
+/// Whether the request changes that field of the spec.
+fn changes(request: &AdmissionRequest<'_>, object: &Object<'_>, field: &str) -> bool {
+    let old = request.old_object.as_ref();
+    old.is_none_or(|old| !view::same(view::member(object, field), view::member(old, field)))
 }
 
 fn job_execution(
@@ -47,22 +49,16 @@ fn job_execution(
     limits: Limits,
     templates: &dyn Templates,
 ) -> Result<Verdict, serde_json::Error> {
-    let Some((object, old)) = changed(request)? else {
+    let Some((object, metadata)) = changed(request)? else {
         return Ok(Verdict::default());
     };
-    let spec: ExecutionSpec<'_> = object.spec.map(view::of).transpose()?.unwrap_or_default();
-    let old: Option<ExecutionSpec<'_>> = old.map(view::of).transpose().ok().flatten();
+    let template = view::text(object, field::JOB_TEMPLATE_NAME)?;
     let mut verdict = Verdict::default();
     if request.operation == "CREATE" {
-        verdict
-            .causes
-            .extend(execution_name(Text::of(object.metadata.name.as_ref())));
+        verdict.causes.extend(execution_name(Text::of(metadata.name.as_ref())));
     }
-    if old
-        .as_ref()
-        .is_none_or(|old| old.job_template_name != spec.job_template_name)
-    {
-        let template = Text::of(spec.job_template_name.as_ref());
+    if changes(request, object, field::JOB_TEMPLATE_NAME) {
+        let template = &*template.0;
         verdict.causes.extend(template_name(template));
         let unknown = templates.labels(&request.namespace, template) == Lookup::Missing;
         if unknown && verdict.allowed() {
@@ -72,8 +68,9 @@ fn job_execution(
             ));
         }
     }
-    if old.is_none_or(|old| !view::same(spec.payload, old.payload)) {
-        verdict.causes.extend(execution_payload(spec.payload, limits)?);
+    if changes(request, object, field::PAYLOAD) {
+        let payload = view::member(object, field::PAYLOAD);
+        verdict.causes.extend(execution_payload(payload, limits)?);
     }
     Ok(verdict)
 }
@@ -113,19 +110,18 @@ fn execution_payload(raw: Option<&RawValue>, limits: Limits) -> Result<Option<Ca
 }
 
 fn job_template(request: &AdmissionRequest<'_>) -> Result<Verdict, serde_json::Error> {
-    let Some((object, old)) = changed(request)? else {
+    let Some((object, _)) = changed(request)? else {
         return Ok(Verdict::default());
     };
-    let spec: TemplateSpec<'_> = object.spec.map(view::of).transpose()?.unwrap_or_default();
-    let Some(job_template) = spec.job_template else {
+    let Some(job_template) = view::member(object, field::JOB_TEMPLATE) else {
         return Ok(Verdict::denied(Cause::required(
             "spec.jobTemplate",
             "must be a Job template, as a CronJob has it",
         )));
     };
     let tree = view::tree(job_template)?;
-    let old: Option<TemplateSpec<'_>> = old.and_then(|old| view::of(old).ok());
-    let old: Option<Value> = old.and_then(|old| view::tree(old.job_template?).ok());
+    let old = request.old_object.as_ref();
+    let old: Option<Value> = old.and_then(|old| view::tree(view::member(old, field::JOB_TEMPLATE)?).ok());
     let causes = listed(compiled::new_causes(&tree, old.as_ref()));
     Ok(Verdict {
         causes,

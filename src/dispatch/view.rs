@@ -10,17 +10,10 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::api::dispatch::shallow::{LEVELS, Shallow};
-
-/// An object whose spec is compared before it is read; of its metadata only `M` is decoded.
-#[derive(Deserialize)]
-pub(super) struct Object<'a, M> {
-    pub(super) metadata: M,
-    #[serde(borrow, default)]
-    pub(super) spec: Option<&'a RawValue>,
-}
+use crate::api::review::{Members, Object};
 
 /// What validation reads of an object's metadata.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Identity<'a> {
     #[serde(borrow, default)]
@@ -30,7 +23,7 @@ pub(super) struct Identity<'a> {
 }
 
 /// What defaulting reads of an object's metadata.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 pub(super) struct Marks<'a> {
     #[serde(borrow, default)]
     pub(super) annotations: Strings<'a>,
@@ -58,22 +51,44 @@ impl Text<'_> {
     }
 }
 
-/// The spec of a JobExecution.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct ExecutionSpec<'a> {
-    #[serde(borrow, default)]
-    pub(super) job_template_name: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    pub(super) payload: Option<&'a RawValue>,
+/// The fields of a spec, as both kinds name them.
+pub(super) mod field {
+    pub(in super::super) const JOB_TEMPLATE_NAME: &str = "jobTemplateName";
+    pub(in super::super) const PAYLOAD: &str = "payload";
+    pub(in super::super) const JOB_TEMPLATE: &str = "jobTemplate";
 }
 
-/// The spec of a JobTemplate.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct TemplateSpec<'a> {
-    #[serde(borrow, default)]
-    pub(super) job_template: Option<&'a RawValue>,
+/// What a decision reads of an object's metadata.
+pub(super) fn metadata<'a, M: Deserialize<'a> + Default>(object: &Object<'a>) -> Result<M, serde_json::Error> {
+    Ok(object.metadata.map(of).transpose()?.unwrap_or_default())
+}
+
+/// The spec's member of that name.
+pub(super) fn member<'a>(object: &Object<'a>, name: &str) -> Option<&'a RawValue> {
+    object.spec.as_ref()?.get(name)
+}
+
+/// The spec's member of that name, empty when it is absent.
+pub(super) fn text<'a>(object: &Object<'a>, name: &str) -> Result<Text<'a>, serde_json::Error> {
+    let text = member(object, name).map(of).transpose()?;
+    Ok(text.unwrap_or(Text(Cow::Borrowed(""))))
+}
+
+/// Whether both specs say the same; the order of members does not count.
+pub(super) fn same_spec(one: &Object<'_>, other: &Object<'_>) -> bool {
+    let names = |object: &Object<'_>| {
+        object
+            .spec
+            .iter()
+            .flat_map(Members::names)
+            .map(ToOwned::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let both = names(one).into_iter().chain(names(other));
+    one.spec.is_some() == other.spec.is_some()
+        && both
+            .into_iter()
+            .all(|name| same(member(one, &name), member(other, &name)))
 }
 
 /// Decodes one view.
