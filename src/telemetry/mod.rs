@@ -1,5 +1,6 @@
 //! Logs and the metrics registry: set up once, before anything else happens.
 
+mod json;
 mod lines;
 
 use std::io::IsTerminal;
@@ -39,17 +40,10 @@ impl Telemetry {
         let layer = if text {
             layer.with_ansi(false).boxed()
         } else {
-            layer
-                .json()
-                .flatten_event(true)
-                .with_current_span(false)
-                .with_span_list(false)
-                .boxed()
+            layer.event_format(json::Json).boxed()
         };
         // A second start in one process (tests) keeps the first subscriber.
-        let _ = tracing_subscriber::registry()
-            .with(layer.with_filter(filter))
-            .try_init();
+        let _ = tracing_subscriber::registry().with(filter).with(layer).try_init();
         // As lines like all others: whoever reads JSON cannot read what is printed by default.
         std::panic::set_hook(Box::new(|panic| {
             let (place, payload) = (panic.location().map(ToString::to_string), panic.payload());
