@@ -35,7 +35,8 @@ fn main() {
         .unwrap();
     runtime.block_on(async {
         accepted(size.min(2000)).await;
-        backlog(size).await;
+        backlog(size, &["--shipped-rates"]).await;
+        backlog(size, &[]).await;
         writes().await;
     });
 }
@@ -52,14 +53,13 @@ fn size() -> usize {
 /// Executes beside bare creates of the same object, turn by turn, webhooks registered, controllers off.
 async fn accepted(size: usize) {
     let plane = ControlPlane::start().with_crds();
-    let client = client(&plane).await;
     plane.apply(&template().to_string());
     let server = Server::start(&plane, &["--components", "admission,conversion,execute"]);
     let (mut bare, mut executes) = (Duration::ZERO, Duration::ZERO);
     let mut latencies = Vec::new();
     let round = size / 4;
     for turn in 0..4 {
-        bare += create(&client, &format!("bare{turn}"), round).await;
+        bare += create(&plane, &format!("bare{turn}"), round).await;
         executes += execute(server.web, round, &mut latencies).await;
     }
     let (bare, executes) = (per_second(round * 4, bare), per_second(round * 4, executes));
@@ -102,11 +102,10 @@ async fn execute(port: u16, size: usize, latencies: &mut Vec<Duration>) -> Durat
 async fn writes() {
     const RUNS: u32 = 20;
     let plane = ControlPlane::start().with_crds();
-    let client = client(&plane).await;
     plane.apply(&template().to_string().replace("\"suspend\":true", "\"suspend\":false"));
     let _controllers = Controllers::start(&plane);
     let before = written(&plane);
-    create(&client, "run", RUNS as usize).await;
+    create(&plane, "run", RUNS as usize).await;
     let all = |phase: &str| {
         eventually(phase, || {
             let list = plane.get(&["jobexecutions"]);
@@ -155,14 +154,17 @@ fn written(plane: &ControlPlane) -> f64 {
 }
 
 /// Creates executions while no controller runs, then starts the controllers and watches the Jobs come.
-async fn backlog(size: usize) {
-    let plane = ControlPlane::start().with_crds();
+///
+/// Kubernetes' own controller writes the status of each Job; with `--shipped-rates` it does so as slowly as it is shipped,
+/// without as fast as it can, on the same processors.
+async fn backlog(size: usize, flags: &[&str]) {
+    let plane = ControlPlane::start_with(flags).with_crds();
     let client = client(&plane).await;
     plane.apply(&template().to_string());
     let idle = Controllers::start(&plane);
     row("memory idle", format!("{:.1} MB", idle.memory()));
     drop(idle);
-    create(&client, "bench", size).await;
+    create(&plane, "bench", size).await;
     let before = server_cpu(&plane);
     let controllers = Controllers::start(&plane);
     let began = Instant::now();
@@ -181,7 +183,7 @@ async fn backlog(size: usize) {
     }
     let took = began.elapsed();
     row(
-        "Jobs created from a backlog",
+        &format!("Jobs created from a backlog {}", flags.concat()),
         format!("{:.0}/s ({size} in {took:.1?})", per_second(size, took)),
     );
     row(
@@ -214,11 +216,15 @@ fn template() -> Value {
 }
 
 /// Creates executions over 16 connections and returns how long that took.
-async fn create(client: &Client, prefix: &str, size: usize) -> Duration {
+async fn create(plane: &ControlPlane, prefix: &str, size: usize) -> Duration {
+    let mut clients = Vec::new();
+    for _ in 0..CONNECTIONS {
+        clients.push(client(plane).await);
+    }
     let began = Instant::now();
     let next = Arc::new(AtomicUsize::new(0));
-    let workers = (0..CONNECTIONS).map(|_| {
-        let (client, next, prefix) = (client.clone(), Arc::clone(&next), prefix.to_owned());
+    let workers = clients.into_iter().map(|client| {
+        let (next, prefix) = (Arc::clone(&next), prefix.to_owned());
         tokio::spawn(async move {
             let kind = ApiResource::erase::<JobExecution>(&());
             let api: Api<DynamicObject> = Api::default_namespaced_with(client, &kind);

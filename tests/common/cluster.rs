@@ -21,6 +21,11 @@ static NODE: Mutex<()> = Mutex::new(());
 impl ControlPlane {
     /// Starts `tests/cluster/up --tier api` in a folder of its own.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// The same with further flags of `up`.
+    pub fn start_with(flags: &[&str]) -> Self {
         end_with_an_excuse();
         let temporary = tempfile::Builder::new().prefix("stationmaster-").tempdir().unwrap();
         let folder = temporary.path().to_owned();
@@ -30,7 +35,8 @@ impl ControlPlane {
             _turn: None,
         };
         // The control plane also ends when this process is killed.
-        plane.script("up", &["--tier", "api", "--with", &std::process::id().to_string()]);
+        let process = std::process::id().to_string();
+        plane.script("up", &[&["--tier", "api", "--with", &process], flags].concat());
         plane
     }
 

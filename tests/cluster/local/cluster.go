@@ -15,6 +15,8 @@ type cluster struct {
 	tier      string
 	with      string // the process with which the cluster is to end, if any
 	ports     map[string]int
+
+	shippedRates bool // the controller manager starts with the request rate that Kubernetes ships
 }
 
 // The mark of a folder that `down` may remove.

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-const usage = `usage: cluster up [--tier api|kwok|node] [--dir DIR] [--with PID]
+const usage = `usage: cluster up [--tier api|kwok|node] [--dir DIR] [--with PID] [--shipped-rates]
        cluster down [--keep] [--dir DIR]
        cluster load-image [--dir DIR] ARCHIVE NAME
        cluster binaries [--tier api|kwok|node|all]
@@ -33,6 +33,7 @@ func run(args []string) error {
 	tier := flags.String("tier", "", "how much of a cluster")
 	keep := flags.Bool("keep", false, "stop the processes and keep the folder")
 	with := flags.Int("with", 0, "a process: once it has ended, the next command on any cluster ends this one")
+	shippedRates := flags.Bool("shipped-rates", false, "controllers no faster than Kubernetes ships them")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -46,7 +47,7 @@ func run(args []string) error {
 	}
 	switch args[0] {
 	case "up":
-		c.with = owner(*with)
+		c.with, c.shippedRates = owner(*with), *shippedRates
 		return c.locked(func() error { return c.up(*tier) })
 	case "down":
 		return c.down(*keep)
