@@ -124,6 +124,28 @@ async fn no_payload_is_logged_whatever_becomes_of_it() {
     assert!(!lines.concat().contains("hunter2"), "{lines:?}");
 }
 
+/// Each of these is small and would have places for five members: together they would have thirty times the body.
+#[tokio::test]
+async fn a_list_of_tiny_objects_costs_no_more_memory_than_any_other() {
+    let (folder, bundle) = (tempfile::tempdir().unwrap(), certificate());
+    install(&bundle, folder.path());
+    let process = webhooks(folder.path(), &[&["--components=conversion"][..], &QUIET].concat());
+    let mut client = Client::connect(process.address("webhook"), &bundle.authority)
+        .await
+        .unwrap();
+    let objects = vec![r#"{"a":0}"#; 256 << 10].join(",");
+    let review = format!(
+        r#"{{"apiVersion":"apiextensions.k8s.io/v1","kind":"ConversionReview","request":{{"uid":"u",
+        "desiredAPIVersion":"dispatcher.ivan.vc/v1beta1","objects":[{objects}]}}}}"#
+    );
+    let before = process.peak_memory();
+    client.post("/convert", &review).await;
+    let answer = client.answer().await;
+    assert!(answer.len() > objects.len(), "{answer}");
+    let grown = process.peak_memory() - before;
+    assert!(grown < 6 * review.len(), "{grown} bytes for {}", review.len());
+}
+
 #[test]
 fn a_second_signal_ends_it_at_once() {
     let process = Process::start(&[&["--components=admission", "--drain-seconds=600"][..], &QUIET].concat());

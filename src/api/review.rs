@@ -1,5 +1,4 @@
-//! AdmissionReview and ConversionReview with borrowed, undecoded objects, as `admission.k8s.io/v1` and
-//! `apiextensions.k8s.io/v1` define them. Objects stay raw so that no field is lost and none is decoded without need.
+//! AdmissionReview with borrowed, undecoded objects, as `admission.k8s.io/v1` defines it. Objects stay raw so that no field is lost and none is decoded without need.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -139,32 +138,6 @@ pub struct UserInfo<'a> {
     /// The authenticated name.
     #[serde(borrow, default)]
     pub username: Cow<'a, str>,
-}
-
-/// A conversion review as the API server sends it. `O` is as much of an object as the reader wants.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "O: Deserialize<'de>"))]
-pub struct ConversionReview<'a, O> {
-    /// `apiextensions.k8s.io/v1`.
-    #[serde(borrow)]
-    pub api_version: Cow<'a, str>,
-    /// The question.
-    #[serde(borrow)]
-    pub request: ConversionRequest<'a, O>,
-}
-
-/// What is asked: these objects in that version, all or none.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "O: Deserialize<'de>"))]
-pub struct ConversionRequest<'a, O> {
-    /// Identifies this call; the answer repeats it.
-    #[serde(borrow)]
-    pub uid: Cow<'a, str>,
-    /// `dispatcher.ivan.vc/v1beta1`.
-    #[serde(borrow, rename = "desiredAPIVersion")]
-    pub desired_api_version: Cow<'a, str>,
-    /// In any version; the answer keeps their order.
-    pub objects: Vec<O>,
 }
 
 /// One step of a JSON patch (RFC 6902).

@@ -137,6 +137,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     }
 }
 
+/// The places of members take more memory than the shortest of them: an object that the API server can store has fewer.
+const MOST: usize = 100_000;
+
 struct Pairs;
 
 impl<'de> Visitor<'de> for Pairs {
@@ -149,6 +152,9 @@ impl<'de> Visitor<'de> for Pairs {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members = Vec::with_capacity(5);
         while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+            if members.len() == MOST {
+                return Err(A::Error::custom(format!("more than {MOST} members")));
+            }
             members.push(Member {
                 key: key.get(),
                 value: value.get(),
@@ -162,6 +168,13 @@ impl<'de> Visitor<'de> for Pairs {
 mod tests {
     use super::super::splice::Converted;
     use super::*;
+
+    #[test]
+    fn members_beyond_all_measure_are_not_split() {
+        let object = |members: usize| format!("{{{}}}", vec![r#""a":0"#; members].join(","));
+        assert!(Object::parse(&object(MOST)).is_some());
+        assert!(Object::parse(&object(MOST + 1)).is_none());
+    }
 
     #[test]
     fn keys_and_values_stay_as_they_are_written() {

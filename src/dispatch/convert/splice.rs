@@ -51,14 +51,6 @@ impl<'a> Converted<'a> {
         Self { source, edits }
     }
 
-    /// Its length in bytes.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        self.edits
-            .iter()
-            .fold(self.source.len(), |size, edit| size + edit.text.len() - edit.at.len())
-    }
-
     /// The text, piece by piece.
     pub fn pieces(&self) -> impl Iterator<Item = &str> {
         let mut done = 0;
@@ -90,6 +82,5 @@ mod tests {
         let converted = Converted::new(source, edits);
         let text = converted.to_string();
         assert_eq!(text, "eins two and three");
-        assert_eq!(converted.size(), text.len());
     }
 }

@@ -10,8 +10,9 @@ use futures::stream;
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use crate::api::review::{CONVERSION_API_VERSION, ConversionRequest, ConversionReview};
-use crate::dispatch::convert::{Converted, Error, Members, Version, convert, convert_within};
+use super::question::{self, Question};
+use crate::api::review::CONVERSION_API_VERSION;
+use crate::dispatch::convert::{Members, convert, convert_within};
 use crate::serve::connection::SEND_BYTES;
 
 /// What is handed to a connection at once: it copies what it is given.
@@ -37,65 +38,37 @@ pub fn answer(body: &[u8]) -> Answer {
         return Answer::undecodable(body, "the body is not UTF-8");
     };
     // Nearly always every object has members, and then it is read only once.
-    if let Ok(review) = serde_json::from_str::<ConversionReview<'_, Members<'_>>>(text) {
-        return respond_to(review, |object, to| convert_within(text, object, to));
-    }
-    match serde_json::from_str::<ConversionReview<'_, &RawValue>>(text) {
-        Ok(review) => respond_to(review, convert),
+    let question = question::read(text, |object: Members<'_>, to| convert_within(text, object, to));
+    match question.or_else(|_| question::read::<&RawValue>(text, convert)) {
+        Ok(question) => Answer::to(question),
         Err(error) => Answer::undecodable(body, error),
     }
 }
 
-fn respond_to<'a, O>(
-    review: ConversionReview<'a, O>,
-    convert: impl Fn(O, Version) -> Result<Converted<'a>, Error>,
-) -> Answer {
-    let ConversionRequest {
-        uid,
-        desired_api_version,
-        objects,
-    } = review.request;
-    if review.api_version != CONVERSION_API_VERSION {
-        return Answer::refused(
-            &uid,
-            format!("apiVersion is {:?}, not {CONVERSION_API_VERSION:?}", review.api_version),
-        );
-    }
-    let converted = Version::parse(&desired_api_version).and_then(|to| {
-        objects
-            .into_iter()
-            .map(|object| convert(object, to))
-            .collect::<Result<Vec<_>, _>>()
-    });
-    match converted {
-        Ok(objects) => Answer::converted(&uid, &objects),
-        Err(error) => Answer::refused(&uid, error.to_string()),
-    }
-}
-
 impl Answer {
-    fn converted(uid: &str, objects: &[Converted<'_>]) -> Self {
-        let head = format!(
-            r#"{{"apiVersion":"{CONVERSION_API_VERSION}","kind":"ConversionReview","response":{{"uid":{},"result":{{"status":"Success"}},"convertedObjects":["#,
-            json!(uid)
-        );
-        let tail = "]}}";
-        let size: usize = objects.iter().map(|object| object.size() + 1).sum();
-        let mut body = Vec::with_capacity(head.len() + size + tail.len());
-        body.extend_from_slice(head.as_bytes());
-        for (index, object) in objects.iter().enumerate() {
-            if index > 0 {
-                body.push(b',');
-            }
-            object
-                .pieces()
-                .for_each(|piece| body.extend_from_slice(piece.as_bytes()));
+    fn to(question: Question) -> Self {
+        let Question {
+            api_version,
+            uid,
+            answer: mut body,
+            objects,
+            fault,
+        } = question;
+        let uid = uid.unwrap_or_default();
+        if api_version != CONVERSION_API_VERSION {
+            return Self::refused(
+                &uid,
+                format!("apiVersion is {api_version:?}, not {CONVERSION_API_VERSION:?}"),
+            );
         }
-        body.extend_from_slice(tail.as_bytes());
+        if let Some(fault) = fault {
+            return Self::refused(&uid, fault.to_string());
+        }
+        body.extend_from_slice(b"]}}");
         Self {
             body,
-            uid: uid.to_owned(),
-            objects: objects.len(),
+            uid,
+            objects,
             fault: None,
         }
     }
@@ -204,12 +177,29 @@ mod tests {
     }
 
     #[test]
-    fn the_answer_is_written_without_growing() {
+    fn a_list_costs_its_length_and_no_more() {
         let objects = vec![TEMPLATE; 50].join(",");
-        let answer = answer(review("dispatcher.ivan.vc/v1beta1", &objects).as_bytes());
+        let review = review("dispatcher.ivan.vc/v1beta1", &objects);
+        let answer = answer(review.as_bytes());
         assert!(
-            answer.body.capacity() - answer.body.len() <= 1,
-            "one comma less than objects"
+            answer.body.capacity() <= review.len() + review.len() / 16 + 200,
+            "{} bytes for {}",
+            answer.body.capacity(),
+            review.len()
+        );
+    }
+
+    #[test]
+    fn members_may_come_in_any_order() {
+        let review = format!(
+            r#"{{"request":{{"objects":[{TEMPLATE}],"desiredAPIVersion":"dispatcher.ivan.vc/v1beta1","uid":"u"}},
+            "apiVersion":"apiextensions.k8s.io/v1"}}"#
+        );
+        let answer = told(&review);
+        assert_eq!(answer["response"]["uid"], "u");
+        assert_eq!(
+            answer["response"]["convertedObjects"],
+            json!([{"apiVersion": "dispatcher.ivan.vc/v1beta1", "kind": "JobTemplate", "metadata": {}}])
         );
     }
 

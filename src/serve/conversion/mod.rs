@@ -1,6 +1,7 @@
 //! `/convert`: read the review, have it answered, log in one line what came of it.
 
 mod answer;
+mod question;
 
 use std::time::{Duration, Instant};
 
