@@ -19,6 +19,7 @@ mod shapes;
 mod syntax;
 mod yaml;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -93,6 +94,8 @@ pub struct Template {
 
 #[derive(Debug)]
 enum Engine {
+    /// Text without a tag is the same for everybody.
+    Text(String),
     Bars(Box<Bars>),
     Jinja(Box<Jinja>),
 }
@@ -113,7 +116,9 @@ impl Template {
         if let Some((line, reason)) = scan::too_deep(&tags) {
             return Err(Fault::at(line, reason));
         }
-        let engine = if syntax.is_jinja(&tags) {
+        let engine = if tags.is_empty() {
+            Engine::Text(source.to_owned())
+        } else if syntax.is_jinja(&tags) {
             Engine::Jinja(Box::new(Jinja::compile(source)?))
         } else {
             Engine::Bars(Box::new(Bars::compile(source)?))
@@ -146,15 +151,16 @@ impl Template {
     /// The template asks for what this namespace does not have, or the text is no YAML then.
     pub fn documents(&self, input: &Input) -> Result<Vec<Value>, Fault> {
         self.rendered(input, |engine| match engine {
-            Engine::Bars(bars) => bars.render(input.context()),
-            Engine::Jinja(jinja) => jinja.render(input.jinja()),
+            Engine::Text(text) => Ok(Cow::Borrowed(text)),
+            Engine::Bars(bars) => bars.render(input.context()).map(Cow::Owned),
+            Engine::Jinja(jinja) => jinja.render(input.jinja()).map(Cow::Owned),
         })
     }
 
     fn rendered(
         &self,
         input: &Input,
-        render: impl FnOnce(&Engine) -> Result<String, Fault>,
+        render: impl FnOnce(&Engine) -> Result<Cow<'_, str>, Fault>,
     ) -> Result<Vec<Value>, Fault> {
         let record = Record::new(input.mark, input.probing, Arc::clone(&input.related));
         let (text, record) = record.during(|| render(&self.engine));

@@ -1,5 +1,7 @@
 //! Trying a template out on nobody's namespace, so that what can never be rendered is found when it is read.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::scan::{Tag, Token};
@@ -23,8 +25,9 @@ impl Template {
         let names: Vec<_> = self.names.iter().map(String::as_str).collect();
         let (all, none) = (Input::probe(&names), Input::probe(&[]));
         let lenient = self.rendered(&none, |engine| match engine {
-            Engine::Bars(bars) => bars.render_leniently(none.context()),
-            Engine::Jinja(jinja) => jinja.render(none.jinja()),
+            Engine::Text(text) => Ok(Cow::Borrowed(text)),
+            Engine::Bars(bars) => bars.render_leniently(none.context()).map(Cow::Owned),
+            Engine::Jinja(jinja) => jinja.render(none.jinja()).map(Cow::Owned),
         });
         let mut probed = Probed {
             documents: Vec::new(),
