@@ -34,6 +34,8 @@ impl Bars {
         let mut strict = Handlebars::new();
         strict.set_strict_mode(true);
         strict.register_escape_fn(|text| record::print(text, None));
+        // What is rendered may be secret.
+        strict.unregister_helper("log");
         register(&mut strict);
         strict.register_template(NAME, template);
         let mut lenient = strict.clone();

@@ -153,6 +153,7 @@ fn what_a_namespace_lacks_is_an_error_of_handlebars() {
             "line 1: bool: the value is neither true nor false",
         ),
         ("a: {{ nothing LABELS.size }}", "line 1: there is no helper nothing"),
+        ("a: {{ log LABELS.size }}", "line 1: there is no helper log"),
         (
             "a: {{ related \"Secret\" \"a/b\" }}",
             "line 1: Secret.v1 a/b is not among the related objects",
