@@ -46,6 +46,10 @@ struct Asking {
 impl Running {
     /// Prepares a folder in a new home and starts the server with it.
     fn start(prepare: impl FnOnce(&Path)) -> Self {
+        Self::start_with(&[], prepare)
+    }
+
+    fn start_with(more: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("templates");
@@ -58,7 +62,7 @@ impl Running {
             "--metrics-bind-address=127.0.0.1:0",
             named.as_str(),
         ];
-        let process = Process::start(&flags);
+        let process = Process::start(&[&flags[..], more].concat());
         let (sync, health) = (process.address("sync"), process.address("health"));
         let (client, asking) = (Client::new(), Arc::<Asking>::default());
         let asker = tokio::spawn(ask(client.clone(), sync, asking.clone()));
@@ -259,4 +263,20 @@ async fn a_mounted_config_map_is_swapped() {
     }
     assert_eq!(running.metric("stationmaster_template_folder_failures_total").await, 0);
     running.end().await;
+}
+
+#[tokio::test]
+async fn a_folder_that_is_meant_to_be_empty_is_a_set() {
+    let running = Running::start_with(&["--allow-empty-folder"], |folder| fill(folder, "standard"));
+    running.until_answered("standard").await;
+    empty(&running.folder);
+    eventually("nothing", async || {
+        let (status, body) = running.answer().await;
+        (status == 200 && body["attachments"] == json!([])).then_some(())
+    })
+    .await;
+    running.until_ready(true).await;
+    fs::remove_dir(&running.folder).unwrap();
+    running.until_ready(false).await;
+    running.asker.abort();
 }
