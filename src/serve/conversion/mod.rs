@@ -46,13 +46,13 @@ pub(super) async fn respond(State(state): State<AppState>, request: Request) -> 
         beside(answered).await
     };
     state.metrics.observe(CONVERT, answer.decision(), started);
-    let Answer {
-        uid, objects, fault, ..
-    } = &answer;
-    let duration_us = micros(started);
-    match fault {
-        None => tracing::info!(%uid, route = CONVERT, decision = "convert", objects, duration_us, "request"),
-        Some(fault) => tracing::warn!(%uid, route = CONVERT, decision = "refuse", %fault, duration_us, "request"),
+    let Answer { uid, objects, .. } = &answer;
+    let (decision, duration_us) = (answer.decision(), micros(started));
+    if answer.fault.is_none() {
+        tracing::info!(%uid, route = CONVERT, decision, objects, duration_us, "request");
+    } else {
+        // The API server is told why; the text may quote a payload.
+        tracing::warn!(%uid, route = CONVERT, decision, duration_us, "request");
     }
     body.answered(answer.into_response())
 }
