@@ -5,7 +5,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, Undefi
 use minijinja_contrib::pycompat::unknown_method_callback;
 
 use super::reference::RELATED;
-use super::{Fault, helpers, record};
+use super::{Fault, functions, record};
 
 /// The one template of each environment.
 const NAME: &str = "template";
@@ -27,17 +27,17 @@ impl Jinja {
         environment.set_unknown_method_callback(unknown_method_callback);
         environment.set_fuel(Some(FUEL));
         environment.add_filter("int", int);
-        environment.add_filter("bool", |value: &Value| filtered(helpers::bool, value));
+        environment.add_filter("bool", |value: &Value| filtered(functions::bool, value));
         for name in ["base64", "b64encode"] {
             environment.add_filter(name, |value: &Value| {
-                filtered(|value| Ok(helpers::base64(value)), value)
+                filtered(|value| Ok(functions::base64(value)), value)
             });
         }
         for name in ["yaml", "to_yaml"] {
-            environment.add_filter(name, |value: &Value| filtered(helpers::yaml, value));
+            environment.add_filter(name, |value: &Value| filtered(functions::yaml, value));
         }
         environment.add_filter("json", |value: &Value| {
-            filtered(|value| Ok(helpers::json(value)), value)
+            filtered(|value| Ok(functions::json(value)), value)
         });
         environment.add_function(RELATED, related);
         environment

@@ -5,7 +5,8 @@
 //! for all namespaces that take the same branches, and is parsed once for them.
 
 mod bars;
-mod helpers;
+mod functions;
+
 mod input;
 mod jinja;
 mod node;

@@ -1,4 +1,4 @@
-//! The helpers of both engines, as functions of JSON values. None of them tells a value in its error: it may be secret.
+//! What both engines' helpers and filters do, as functions of JSON values. None of them tells a value in its error: it may be secret.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
