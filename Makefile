@@ -66,7 +66,7 @@ deploy: image ## installs the image in the local cluster
 	@tests/cluster/deploy
 
 bench: ## every figure of the README, measured on this machine
-	$(CARGO) bench --locked
+	$(CARGO) bench --locked --bench '*'
 
 template-golden: ## renders tests/data/templates anew with Go's own text/template and Sprig
 	cd tests/data/templates && go run .

@@ -149,15 +149,16 @@ async fn many(address: SocketAddr, authority: &Path, review: String) -> [f64; 3]
     [times[0], times[ROUNDS - 1], length as f64]
 }
 
-/// A review of objects of about `size` bytes.
+/// A review of objects of at most `size` bytes.
 fn review(what: &str, size: usize, count: usize) -> String {
-    let (object, to) = match what {
-        "template" | "templates" => (template(size), "v1beta1"),
-        "fresh" => (execution(size), "v1alpha1"),
-        "down" => (finished(size), "v1alpha1"),
-        _ => (lowered(size), "v1beta1"),
+    let (object, to): (fn(usize) -> Value, _) = match what {
+        "template" | "templates" => (template, "v1beta1"),
+        "fresh" => (execution, "v1alpha1"),
+        "down" => (finished, "v1alpha1"),
+        _ => (lowered, "v1beta1"),
     };
-    let objects = vec![object.to_string(); count].join(",");
+    let too_much = object(size).to_string().len().saturating_sub(size);
+    let objects = vec![object(size - too_much).to_string(); count].join(",");
     format!(
         r#"{{"kind":"ConversionReview","apiVersion":"apiextensions.k8s.io/v1","request":{{"uid":"705ab4f5-6393-11e8-b7cc-42010a800002","desiredAPIVersion":"dispatcher.ivan.vc/{to}","objects":[{objects}]}}}}"#
     )
@@ -221,7 +222,7 @@ fn metadata() -> Value {
     })
 }
 
-/// Text with quotes in it, as JSON in a payload has, that fills an object up to a size.
+/// Text with quotes in it, as JSON in a payload has, that fills an object up to about a size.
 fn filler(size: usize) -> String {
     let line = r#"{"key": "value of a payload", "n": 1}, "#;
     // Quotes count twice, and the rest of an object takes about 800 bytes.
