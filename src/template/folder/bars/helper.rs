@@ -28,8 +28,8 @@ pub(super) fn register(registry: &mut Handlebars<'static>) {
         let plain = Plain { name, function };
         registry.register_helper(name, Box::new(Typed { plain, probe }));
     }
-    registry.register_helper("default", Box::new(Default));
-    registry.register_helper(RELATED, Box::new(Related));
+    registry.register_helper("default", Box::new(Derived(default)));
+    registry.register_helper(RELATED, Box::new(Derived(related)));
 }
 
 type Function = fn(&Value) -> Result<Value, String>;
@@ -102,10 +102,10 @@ impl HelperDef for Typed {
     }
 }
 
-/// `default FALLBACK VALUE`: the fallback where the value is missing or empty.
-struct Default;
+/// A helper whose value goes on as it is.
+struct Derived(fn(&Helper<'_>) -> Result<Value, RenderError>);
 
-impl HelperDef for Default {
+impl HelperDef for Derived {
     fn call_inner<'reg: 'rc, 'rc>(
         &self,
         helper: &Helper<'rc>,
@@ -113,30 +113,23 @@ impl HelperDef for Default {
         _: &'rc Context,
         _: &mut RenderContext<'reg, 'rc>,
     ) -> Result<ScopedJson<'rc>, RenderError> {
-        let (fallback, value) = (argument(helper, 0, "default")?, argument(helper, 1, "default")?);
-        let is_empty = matches!(value.value(), Value::Null) || value.value() == "";
-        let chosen = if is_empty { fallback } else { value };
-        Ok(ScopedJson::Derived(chosen.value().clone()))
+        (self.0)(helper).map(ScopedJson::Derived)
     }
 }
 
-/// `related KIND KEY`: the object, for `with` and `lookup`.
-struct Related;
+/// `default FALLBACK VALUE`: the fallback where the value is missing or empty.
+fn default(helper: &Helper<'_>) -> Result<Value, RenderError> {
+    let (fallback, value) = (argument(helper, 0, "default")?, argument(helper, 1, "default")?);
+    let is_empty = matches!(value.value(), Value::Null) || value.value() == "";
+    let chosen = if is_empty { fallback } else { value };
+    Ok(chosen.value().clone())
+}
 
-impl HelperDef for Related {
-    fn call_inner<'reg: 'rc, 'rc>(
-        &self,
-        helper: &Helper<'rc>,
-        _: &'reg Handlebars<'reg>,
-        _: &'rc Context,
-        _: &mut RenderContext<'reg, 'rc>,
-    ) -> Result<ScopedJson<'rc>, RenderError> {
-        let text = |index| argument(helper, index, RELATED).map(|argument| functions::text(argument.value()));
-        let object = record::related(&text(0)?, &text(1)?);
-        object
-            .map(ScopedJson::Derived)
-            .map_err(|reason| RenderErrorReason::Other(reason).into())
-    }
+/// `related KIND KEY`: the object, for `with` and `lookup`.
+fn related(helper: &Helper<'_>) -> Result<Value, RenderError> {
+    let text = |index| argument(helper, index, RELATED).map(|argument| functions::text(argument.value()));
+    let object = record::related(&text(0)?, &text(1)?);
+    object.map_err(|reason| RenderErrorReason::Other(reason).into())
 }
 
 /// Stands for whatever has no value while nothing is rendered for anybody.
