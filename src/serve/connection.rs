@@ -187,9 +187,9 @@ fn panicked(metrics: &Metrics) -> Response<Body> {
 #[cfg(test)]
 mod tests {
     use axum::routing::get;
-    use hyper::client::conn::http2::handshake;
+    use hyper::client::conn::http2::{SendRequest, handshake};
     use prometheus_client::registry::Registry;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
     use tokio::time::Instant;
 
     use super::*;
@@ -239,15 +239,20 @@ mod tests {
         began.elapsed().as_secs() / 60
     }
 
+    /// A client that keeps its side of HTTP/2 going.
+    async fn http2_client(stream: DuplexStream) -> SendRequest<Body> {
+        let client = handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
+        let (sender, connection) = client.unwrap();
+        tokio::spawn(connection);
+        sender
+    }
+
     #[tokio::test(start_paused = true)]
     async fn an_http2_client_that_only_answers_pings_is_cut() {
         let shared = shared(Router::new().route("/", get(async || "fine")));
         let (client, server) = duplex(64 << 10);
         let server = tokio::spawn(async move { minutes(http2(server, &shared)).await });
-        let (mut sender, connection) = handshake::<_, _, Body>(TokioExecutor::new(), TokioIo::new(client))
-            .await
-            .unwrap();
-        tokio::spawn(connection);
+        let mut sender = http2_client(client).await;
         let request = Request::get("http://localhost/").body(Body::empty()).unwrap();
         assert_eq!(sender.send_request(request).await.unwrap().status(), StatusCode::OK);
         assert_eq!(server.await.unwrap(), 2, "idle since the request");
@@ -260,10 +265,7 @@ mod tests {
         let shared = shared(Router::new().route("/", get(large)));
         let (client, server) = duplex(64 << 10);
         let server = tokio::spawn(async move { minutes(http2(server, &shared)).await });
-        let (mut sender, connection) = handshake::<_, _, Body>(TokioExecutor::new(), TokioIo::new(client))
-            .await
-            .unwrap();
-        tokio::spawn(connection);
+        let mut sender = http2_client(client).await;
         let unread = Request::get("http://localhost/").body(Body::empty()).unwrap();
         let _unread = sender.send_request(unread).await.unwrap();
         assert_eq!(server.await.unwrap(), 1, "a minute and a half after it began");
