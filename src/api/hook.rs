@@ -9,6 +9,8 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::text::Text;
+
 /// A request of any hook. A DecoratorController sends `object` and `attachments`, a CompositeController `parent` and
 /// `children`.
 #[derive(Debug, Deserialize)]
@@ -131,7 +133,7 @@ impl<'de> Visitor<'de> for GroupVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
         let mut keys = Vec::new();
-        while let Some(Key(key)) = members.next_key()? {
+        while let Some(Text(key)) = members.next_key()? {
             members.next_value::<IgnoredAny>()?;
             keys.push(key);
         }
@@ -146,11 +148,6 @@ impl<'de> Visitor<'de> for GroupVisitor {
         Ok(Group::Listed(objects))
     }
 }
-
-/// A text that is borrowed where it can be; a bare `Cow` never is.
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// An answer of sync or finalize.
 #[derive(Debug, Default, Serialize)]

@@ -5,6 +5,7 @@ pub mod hook;
 pub mod names;
 pub mod registration;
 pub mod review;
+pub mod text;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 

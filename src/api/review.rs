@@ -7,6 +7,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::text::Text;
+
 /// The one version of AdmissionReview that we speak.
 pub const ADMISSION_API_VERSION: &str = "admission.k8s.io/v1";
 /// The one version of ConversionReview that we speak.
@@ -107,16 +109,12 @@ impl<'de> Visitor<'de> for MembersVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
         let mut members = Vec::with_capacity(2);
-        while let Some(Name(name)) = map.next_key()? {
+        while let Some(Text(name)) = map.next_key()? {
             members.push((name, map.next_value()?));
         }
         Ok(Members(members))
     }
 }
-
-/// A name that borrows where JSON has no escapes.
-#[derive(Deserialize)]
-struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Group, version and kind of an object.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Deserialize)]

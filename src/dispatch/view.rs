@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::api::dispatch::shallow::{LEVELS, Shallow};
 use crate::api::review::{Members, Object};
+pub(super) use crate::api::text::Text;
 
 /// What validation reads of an object's metadata.
 #[derive(Default, Deserialize)]
@@ -33,23 +34,6 @@ pub(super) struct Marks<'a> {
 
 /// Labels or annotations; `None` when the object has no such member and a patch must create it first.
 pub(super) type Strings<'a> = Option<BTreeMap<Text<'a>, Text<'a>>>;
-
-/// A string that borrows where JSON has no escapes.
-#[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
-
-impl std::borrow::Borrow<str> for Text<'_> {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Text<'_> {
-    /// The text, empty when there is none.
-    pub(super) fn of<'t>(text: Option<&'t Text<'_>>) -> &'t str {
-        text.map_or("", |text| &text.0)
-    }
-}
 
 /// The fields of a spec, as both kinds name them.
 pub(super) mod field {
@@ -76,19 +60,11 @@ pub(super) fn text<'a>(object: &Object<'a>, name: &str) -> Result<Text<'a>, serd
 
 /// Whether both specs say the same; the order of members does not count.
 pub(super) fn same_spec(one: &Object<'_>, other: &Object<'_>) -> bool {
-    let names = |object: &Object<'_>| {
-        object
-            .spec
-            .iter()
-            .flat_map(Members::names)
-            .map(ToOwned::to_owned)
-            .collect::<Vec<_>>()
-    };
-    let both = names(one).into_iter().chain(names(other));
+    let names = |object| Option::iter(object).flat_map(Members::names);
     one.spec.is_some() == other.spec.is_some()
-        && both
-            .into_iter()
-            .all(|name| same(member(one, &name), member(other, &name)))
+        && names(&one.spec)
+            .chain(names(&other.spec))
+            .all(|name| same(member(one, name), member(other, name)))
 }
 
 /// Decodes one view.
