@@ -19,17 +19,15 @@ mod common;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
 
 use common::driver::{drive, request};
-use common::server::{Server, certificates, pinned};
+use common::load::{Load, measured, tell};
+use common::server::{Server, certificates};
 use serde_json::json;
 
 const CONNECTIONS: usize = 32;
 const TIME: Duration = Duration::from_secs(5);
-/// The servers have the first.
-const CLIENT_CORE: &str = "1";
 
 fn main() {
     let arguments: Vec<_> = std::env::args().collect();
@@ -76,24 +74,12 @@ fn compare() {
 
 /// Prints one row; returns the requests for each second of the server's CPU time.
 fn measure(name: &str, server: &Server, certificates: &Path, path: &str, echo: Option<f64>) -> f64 {
-    let own = std::env::current_exe().expect("this process has a file");
-    let before = server.cpu_time();
-    let output = pinned(CLIENT_CORE, own.to_str().expect("its path is text"))
-        .args(["--drive", &server.address.to_string()])
-        .arg(certificates)
-        .arg(path)
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("the client starts");
-    let busy = server.cpu_time().saturating_sub(before);
-    let text = String::from_utf8(output.stdout).expect("it prints text");
-    let [count, rate, p50, p99]: [f64; 4] = text
-        .split_whitespace()
-        .map(|number| number.parse().expect("a number"))
-        .collect::<Vec<_>>()
-        .try_into()
-        .expect("four numbers");
-    let per_cpu = count / busy.as_secs_f64();
+    let Load {
+        rate,
+        p50,
+        p99,
+        per_cpu,
+    } = measured(server, certificates, &[path]);
     let share = echo.map_or(String::new(), |echo| format!("{:.0} %", 100.0 * per_cpu / echo));
     println!("{name:22} {rate:>10.0} {p50:>6.2} ms {p99:>6.2} ms {per_cpu:>14.0} {share:>8}");
     per_cpu
@@ -114,14 +100,7 @@ fn client(address: &str, certificates: &Path, path: &str) {
         CONNECTIONS,
         TIME,
     ));
-    let millis = |share| seen.quantile(share).as_secs_f64() * 1000.0;
-    println!(
-        "{} {} {} {}",
-        seen.latencies.len(),
-        seen.per_second(),
-        millis(0.5),
-        millis(0.99)
-    );
+    tell(&seen);
 }
 
 /// What the API server sends when `kubectl create` makes an execution.

@@ -17,14 +17,13 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use common::driver::{connect, connector, drive, exchange, request};
+use common::load::CLIENT_CORE;
 use common::server::{Server, certificates, pinned};
 use serde_json::{Value, json};
 
 const TIME: Duration = Duration::from_secs(5);
 const MANY: usize = 10_000;
 const ROUNDS: usize = 5;
-/// The server has the first.
-const CLIENT_CORE: &str = "1";
 
 fn main() {
     let arguments: Vec<_> = std::env::args().collect();

@@ -21,18 +21,16 @@ mod common;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use common::driver::{Seen, ask, connect, connector, drive};
-use common::server::{Server, certificates, pinned};
+use common::load::{Load, measured, tell};
+use common::server::{Server, certificates};
 use serde_json::Value;
 
 const TIME: Duration = Duration::from_secs(5);
 /// More than a server remembers.
 const NAMESPACES: usize = 20_000;
-/// The servers have the first.
-const CLIENT_CORE: &str = "1";
 
 fn main() {
     let arguments: Vec<_> = std::env::args().collect();
@@ -76,24 +74,12 @@ fn measure_all() {
 
 /// Prints one row.
 fn measure(name: &str, server: &Server, certificates: &Path, connections: usize, kind: &str) {
-    let own = std::env::current_exe().expect("this process has a file");
-    let before = server.cpu_time();
-    let output = pinned(CLIENT_CORE, own.to_str().expect("its path is text"))
-        .args(["--drive", &server.address.to_string()])
-        .arg(certificates)
-        .args([&connections.to_string(), kind])
-        .stderr(Stdio::inherit())
-        .output()
-        .expect("the client starts");
-    let busy = server.cpu_time().saturating_sub(before);
-    let text = String::from_utf8(output.stdout).expect("it prints text");
-    let [count, rate, p50, p99]: [f64; 4] = text
-        .split_whitespace()
-        .map(|number| number.parse().expect("a number"))
-        .collect::<Vec<_>>()
-        .try_into()
-        .expect("four numbers");
-    let per_cpu = count / busy.as_secs_f64();
+    let Load {
+        rate,
+        p50,
+        p99,
+        per_cpu,
+    } = measured(server, certificates, &[&connections.to_string(), kind]);
     println!("{name:34} {rate:>10.0} {p50:>6.3} ms {p99:>6.3} ms {per_cpu:>14.0}");
 }
 
@@ -115,14 +101,7 @@ fn client(address: &str, certificates: &Path, connections: &str, kind: &str) {
         };
         drive(address, &authority, requests, connections, TIME).await
     });
-    let millis = |share| seen.quantile(share).as_secs_f64() * 1000.0;
-    println!(
-        "{} {} {} {}",
-        seen.latencies.len(),
-        seen.per_second(),
-        millis(0.5),
-        millis(0.99)
-    );
+    tell(&seen);
 }
 
 /// Waits until the folder is in force, and takes the tag of the answer.

@@ -8,4 +8,5 @@
 
 pub mod driver;
 pub mod echo;
+pub mod load;
 pub mod server;
