@@ -12,9 +12,12 @@ use serde_json::value::RawValue;
 use super::text::Text;
 
 /// A request of any hook. A DecoratorController sends `object` and `attachments`, a CompositeController `parent` and
-/// `children`.
+/// `children`. In version v2 some metacontrollers send these for both, and want each kind's own answer.
 #[derive(Debug, Deserialize)]
 pub struct HookRequest<'a> {
+    /// Who asks.
+    #[serde(borrow, default)]
+    pub controller: Option<Controller<'a>>,
     /// The parent of a DecoratorController.
     #[serde(borrow, default)]
     pub object: Option<Parent<'a>>,
@@ -33,6 +36,14 @@ pub struct HookRequest<'a> {
     /// The parent is being deleted and has our finalizer.
     #[serde(default)]
     pub finalizing: Option<bool>,
+}
+
+/// The part of a controller that decisions read.
+#[derive(Debug, Default, Deserialize)]
+pub struct Controller<'a> {
+    /// `DecoratorController` or `CompositeController`.
+    #[serde(borrow, default)]
+    pub kind: Cow<'a, str>,
 }
 
 /// The part of a parent object that decisions read.

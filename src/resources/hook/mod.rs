@@ -135,8 +135,14 @@ fn groups<'r, 'a>(request: &'r HookRequest<'a>) -> Result<&'r Groups<'a>, Error>
     groups.ok_or(Error::Missing("attachments and no children"))
 }
 
+/// By who asks: a DecoratorController may send `children`, and refuses them in an answer.
 fn is_composite(request: &HookRequest<'_>) -> bool {
-    request.attachments.is_none()
+    let kind = request.controller.as_ref().map(|controller| &*controller.kind);
+    match kind {
+        Some("DecoratorController") => false,
+        Some("CompositeController") => true,
+        _ => request.attachments.is_none(),
+    }
 }
 
 /// A Namespace has no field for our status: the API server would drop it, and metacontroller write it again, for ever.

@@ -73,6 +73,27 @@ fn the_answer_has_the_shape_that_was_asked() {
 }
 
 #[test]
+fn who_asks_decides_the_shape() {
+    let nothing = json!({"ConfigMap.v1": {}, "ResourceQuota.v1": {}});
+    for (controller, parent, children, answered) in [
+        ("DecoratorController", "object", "attachments", "attachments"),
+        ("DecoratorController", "parent", "children", "attachments"),
+        ("CompositeController", "parent", "children", "children"),
+        ("", "object", "attachments", "attachments"),
+        ("", "parent", "children", "children"),
+    ] {
+        let mut request = json!({
+            "controller": {"kind": controller}, parent: object("v1", "Namespace", "true"), children: nothing,
+        });
+        let expected = json!({answered: wanted(), "resyncAfterSeconds": 10});
+        assert_eq!(asked(&request, &two(), &rules()), Ok(expected), "{request}");
+        request["finalizing"] = json!(true);
+        let expected = json!({answered: [], "finalized": true});
+        assert_eq!(asked(&request, &two(), &rules()), Ok(expected), "{request}");
+    }
+}
+
+#[test]
 fn a_namespace_is_wanted_by_its_label_or_by_the_selector() {
     let request = |label: &str| json!({"object": object("v1", "Namespace", label), "attachments": {}});
     let count = |label: &str, rules: &Rules| {
