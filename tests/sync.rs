@@ -225,10 +225,20 @@ async fn without_a_set_there_is_no_answer_but_to_finalize() {
         assert!(body["faults"][0]["reason"].is_string(), "{body}");
     }
     let finalize = case("finalize-v1-empty");
+    // Before it finalizes, metacontroller asks what it shall bring along.
+    let (customize, expected) = (ending(), json!({"relatedResources": []}));
+    assert_eq!(answered(&router, "/customize", &customize).await, expected);
     assert_eq!(
         answered(&router, "/finalize", &finalize["request"]).await,
         finalize["answer"]
     );
+}
+
+/// A request of customize for a namespace that is being deleted.
+fn ending() -> Value {
+    let mut request = case("customize-v1-enabled")["request"].clone();
+    request["parent"]["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+    request
 }
 
 #[tokio::test]
@@ -243,6 +253,9 @@ async fn customize_asks_for_what_templates_refer_to_whoever_asks() {
     for request in [&case["request"], &unlabelled] {
         assert_eq!(answered(&router, "/customize", request).await, expected);
     }
+    // It needs them no more, and one that could not be had would keep metacontroller from finalizing.
+    let nothing = json!({"relatedResources": []});
+    assert_eq!(answered(&router, "/customize", &ending()).await, nothing);
 }
 
 #[tokio::test]

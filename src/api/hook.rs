@@ -63,6 +63,7 @@ pub struct Parent<'a> {
 
 /// The part of a parent's metadata that decisions read.
 #[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ParentMetadata<'a> {
     /// The parent's name.
     #[serde(borrow, default)]
@@ -73,6 +74,9 @@ pub struct ParentMetadata<'a> {
     /// Undecoded: annotations can be long, and are seldom read.
     #[serde(borrow, default)]
     pub annotations: Option<&'a RawValue>,
+    /// There once it is being deleted.
+    #[serde(borrow, default)]
+    pub deletion_timestamp: Option<Cow<'a, str>>,
 }
 
 /// What is there, by group key: `ConfigMap.v1`, `RoleBinding.rbac.authorization.k8s.io/v1`.

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::desired::Desired;
 use super::{Error, Namespace, Rules, Set, cache, ready};
-use crate::api::hook::{Group, Groups, HookAnswer, HookRequest, HookStatus, Parent};
+use crate::api::hook::{CustomizeAnswer, Group, Groups, HookAnswer, HookRequest, HookStatus, Parent};
 use crate::template::folder::{Pairs, Related};
 
 /// While something is missing.
@@ -109,6 +109,17 @@ pub fn finalize(request: &HookRequest<'_>) -> Result<Answer, Error> {
         finalized: Some(is_over),
         undeclared: BTreeSet::new(),
     })
+}
+
+/// Answers the customize hook, unless that takes a set and there is none. A parent that is being deleted needs no other
+/// objects: metacontroller asks before finalize too, which has to end whatever the folder says.
+#[must_use]
+pub fn customize(request: &HookRequest<'_>, set: Option<&Set>) -> Option<CustomizeAnswer> {
+    let parent = request.parent.as_ref();
+    if parent.is_some_and(|parent| parent.metadata.deletion_timestamp.is_some()) {
+        return Some(CustomizeAnswer::default());
+    }
+    set.map(Set::customize)
 }
 
 impl Rules {

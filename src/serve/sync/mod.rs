@@ -77,14 +77,17 @@ async fn answer(state: &AppState, route: &'static str, request: Request) -> Resu
     let body = body::read(&state.memory, request.into_body(), BODY_LIMIT, PATIENCE).await?;
     match route {
         FINALIZE => finalized(&body),
-        CUSTOMIZE => Ok(customized(&*set(hooks)?)),
+        CUSTOMIZE => customized(hooks, &body),
         _ => synced(hooks, &*set(hooks)?, &body),
     }
 }
 
 fn set(hooks: &Hooks) -> Result<std::sync::Arc<Set>, Refusal> {
-    let current = &hooks.current;
-    current.set().ok_or_else(|| Refusal::NoSet(current.faults()))
+    hooks.current.set().ok_or_else(|| no_set(hooks))
+}
+
+fn no_set(hooks: &Hooks) -> Refusal {
+    Refusal::NoSet(hooks.current.faults())
 }
 
 fn synced(hooks: &Hooks, set: &Set, body: &[u8]) -> Result<Written, Refusal> {
@@ -101,10 +104,12 @@ fn finalized(body: &[u8]) -> Result<Written, Refusal> {
     Ok(written(FINALIZE, &request, &answer))
 }
 
-fn customized(set: &Set) -> Written {
+fn customized(hooks: &Hooks, body: &[u8]) -> Result<Written, Refusal> {
+    let request = decoded(body)?;
+    let answer = hook::customize(&request, hooks.current.set().as_deref()).ok_or_else(|| no_set(hooks))?;
     #[expect(clippy::expect_used, reason = "texts become JSON")]
-    let json = serde_json::to_vec(&set.customize()).expect("an answer is JSON");
-    Written::new(CUSTOMIZE, json, Found::default())
+    let json = serde_json::to_vec(&answer).expect("an answer is JSON");
+    Ok(Written::new(CUSTOMIZE, json, Found::default()))
 }
 
 fn written(route: &'static str, request: &HookRequest<'_>, answer: &hook::Answer) -> Written {
