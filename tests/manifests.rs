@@ -116,6 +116,14 @@ async fn every_hook_is_a_route_with_etag() {
 }
 
 #[test]
+fn a_changed_folder_is_asked_for_soon() {
+    for decorator in decorators() {
+        let period = decorator["spec"]["resyncPeriodSeconds"].as_u64();
+        assert!(period.is_some_and(|seconds| (1..=60).contains(&seconds)), "{period:?}");
+    }
+}
+
+#[test]
 fn the_sample_folder_is_a_set_whose_kinds_are_declared() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("manifests/metacontroller/templates");
     let files = Folder::new(folder, Timing::default()).read().unwrap();
