@@ -4,6 +4,7 @@ pub mod dispatch;
 pub mod hook;
 pub mod names;
 pub mod registration;
+pub mod resources;
 pub mod review;
 pub mod text;
 
@@ -14,7 +15,8 @@ use names::label;
 /// Every CRD of ours, by name; each carries [`label::PART_OF`], so that one selector finds what we have installed.
 #[must_use]
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    dispatch::crds().into_iter().map(labelled).collect()
+    let all = dispatch::crds().into_iter().chain(resources::crds());
+    all.map(labelled).collect()
 }
 
 fn labelled(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {

@@ -2,7 +2,9 @@
 
 /// API group of [`crate::api::dispatch`]: the upstream dispatcher's own.
 pub const DISPATCH_GROUP: &str = "dispatcher.ivan.vc";
-/// Field manager of every server-side apply.
+/// API group of [`crate::api::resources`].
+pub const RESOURCES_GROUP: &str = "resources.stationmaster.dev";
+/// Field manager of everything that we write, but for the objects of a folder of templates.
 pub const FIELD_MANAGER: &str = "stationmaster";
 /// Category of all our kinds: `kubectl get stationmaster`.
 pub const CATEGORY: &str = "stationmaster";
@@ -15,6 +17,10 @@ pub mod label {
     pub const CONTROLLER_UID: &str = "controller-uid";
     /// Name of the execution that controls the Job.
     pub const JOB_EXECUTION_NAME: &str = "job-execution-name";
+    /// On an object of a folder of templates: the set that it belongs to.
+    pub const RESOURCE_SET: &str = "resources.stationmaster.dev/set";
+    /// The same: UID of the namespace that it was made for. A copy elsewhere is not ours to remove.
+    pub const NAMESPACE_UID: &str = "resources.stationmaster.dev/namespace-uid";
 }
 
 /// Annotations that we write or read.
@@ -31,12 +37,20 @@ pub mod annotation {
     pub const SKIPPABLE: &str = "stationmaster.dev/skippable";
     /// On a namespace: what it refuses, as `Kind/name,…`.
     pub const SKIP: &str = "stationmaster.dev/skip";
+    /// On an object of a folder of templates: digest of everything that was wanted of it when it was applied.
+    pub const DIGEST: &str = "resources.stationmaster.dev/digest";
+    /// The same, `"true"`: the object was there before. It is not deleted with its template; our fields are withdrawn.
+    pub const FOUND: &str = "resources.stationmaster.dev/found";
+    /// Metacontroller's: the DecoratorController that made the object.
+    pub const DECORATOR_CONTROLLER: &str = "metacontroller.k8s.io/decorator-controller";
     /// On a template of a folder: `"true"` takes fields over from other field managers. Not part of the object.
     pub const FORCE_CONFLICTS: &str = "stationmaster.dev/force-conflicts";
 }
 
-/// Condition types of a JobExecution: upstream's.
+/// Condition types: upstream's of a JobExecution, and ours.
 pub mod condition_type {
+    /// Of a ResourceSet: everything is as it is wanted.
+    pub const READY: &str = "Ready";
     /// The Job is not created yet, or has not started.
     pub const WAITING: &str = "Waiting";
     /// The Job has an active pod.
@@ -45,8 +59,30 @@ pub mod condition_type {
     pub const SUCCEEDED: &str = "Succeeded";
 }
 
-/// Condition reasons of a JobExecution.
+/// Condition reasons, and those of errors in a ResourceSet.
 pub mod reason {
+    /// Everything is as the folder wants it.
+    pub const APPLIED: &str = "Applied";
+    /// Not everything has been looked at yet.
+    pub const APPLYING: &str = "Applying";
+    /// Some objects could not be applied.
+    pub const FAILED: &str = "Failed";
+    /// The folder is no set now.
+    pub const FOLDER_FAULT: &str = "FolderFault";
+    /// Another field manager has a field otherwise.
+    pub const CONFLICT: &str = "Conflict";
+    /// Permissions, a quota or a policy forbid it.
+    pub const FORBIDDEN: &str = "Forbidden";
+    /// The API server takes no such object.
+    pub const INVALID: &str = "Invalid";
+    /// The kind cannot be used.
+    pub const KIND_UNUSABLE: &str = "KindUnusable";
+    /// Metacontroller keeps the object.
+    pub const METACONTROLLER: &str = "KeptByMetacontroller";
+    /// Somebody changes the object again and again.
+    pub const CONTESTED: &str = "Contested";
+    /// The API server does not answer; tried again.
+    pub const UNAVAILABLE: &str = "Unavailable";
     /// Seen for the first time; nothing decided yet.
     pub const RECONCILING: &str = "Reconciling";
     /// The Job exists and has not started.

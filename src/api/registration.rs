@@ -60,9 +60,12 @@ pub struct Registration {
 }
 
 impl Registration {
-    /// A CRD whose versions are converted by our webhook.
+    /// A CRD whose versions, where it has several, are converted by our webhook.
     #[must_use]
     pub fn converted(&self, mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+        if crd.spec.versions.len() < 2 {
+            return crd;
+        }
         let client_config = match self.client_config(&self.conversion, path::CONVERT) {
             WebhookClientConfig {
                 service: Some(service),
