@@ -1,6 +1,10 @@
 //! What can end a reconcile early, and when it is tried again.
 
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
+
+use futures::FutureExt;
+use kube::runtime::controller::Action;
 
 use crate::clients::cluster::{self, Failure};
 
@@ -28,7 +32,7 @@ impl Error {
             Failure::NotFound(_) => "not_found",
             Failure::AlreadyExists(_) | Failure::Conflict(_) => "conflict",
             Failure::Invalid(_) => "invalid",
-            Failure::Forbidden(_) => "forbidden",
+            Failure::Forbidden(_) | Failure::Terminating(_) => "forbidden",
             Failure::Unavailable { .. } => "unavailable",
         }
     }
@@ -47,6 +51,12 @@ impl Error {
             _ => backoff(Duration::from_secs(1), failures),
         }
     }
+}
+
+/// A panic ends one reconcile and not the controllers.
+pub(super) async fn guarded(step: impl Future<Output = Result<Action, Error>>) -> Result<Action, Error> {
+    let outcome = AssertUnwindSafe(step).catch_unwind().await;
+    outcome.unwrap_or(Err(Error::Panicked))
 }
 
 /// Doubles with each failure, up to five minutes.
@@ -72,6 +82,12 @@ mod tests {
             object: Box::new(object),
             failure,
         })
+    }
+
+    #[tokio::test]
+    async fn a_panic_ends_one_reconcile_only() {
+        let outcome = guarded(async { panic!("on purpose") }).await;
+        assert!(matches!(outcome, Err(Error::Panicked)));
     }
 
     #[test]

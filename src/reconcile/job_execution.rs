@@ -1,16 +1,14 @@
 //! JobExecution to Job: exactly one for each, its progress recorded, and the execution deleted after its finished Job.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::FutureExt;
 use kube::runtime::controller::Action;
 use tokio::sync::SemaphorePermit;
 
 use super::context::{Context, key, uid};
 use super::create::{Outcome, create};
-use super::error::Error;
+use super::error::{Error, guarded};
 use super::held::Held;
 use super::observe::{Found, observe, recorded, reference};
 use super::release::{is_to_release, release};
@@ -36,12 +34,6 @@ pub(super) async fn reconcile(stored: Arc<JobExecution>, ctx: Arc<Context>) -> R
 #[expect(clippy::needless_pass_by_value, reason = "the controller hands it in like this")]
 pub(super) fn error_policy(execution: Arc<JobExecution>, error: &Error, ctx: Arc<Context>) -> Action {
     Action::requeue(error.retry(ctx.ledger.failed(uid(&execution))))
-}
-
-/// A panic ends one reconcile and not the controllers.
-async fn guarded(step: impl Future<Output = Result<Action, Error>>) -> Result<Action, Error> {
-    let outcome = AssertUnwindSafe(step).catch_unwind().await;
-    outcome.unwrap_or(Err(Error::Panicked))
 }
 
 async fn step(stored: &JobExecution, execution: &Arc<JobExecution>, ctx: &Context) -> Result<Action, Error> {
@@ -154,15 +146,4 @@ async fn lost(stored: &JobExecution, execution: &Arc<JobExecution>, ctx: &Contex
 async fn delete(execution: &JobExecution, ctx: &Context) -> Result<Action, Error> {
     ctx.cluster.delete::<JobExecution>(&execution.metadata).await?;
     Ok(Action::await_change())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_panic_ends_one_reconcile_only() {
-        let outcome = guarded(async { panic!("on purpose") }).await;
-        assert!(matches!(outcome, Err(Error::Panicked)));
-    }
 }

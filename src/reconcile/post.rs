@@ -43,7 +43,9 @@ pub(super) async fn post(
     match error.failure {
         Failure::AlreadyExists(_) => taken(execution, desired, ctx).await,
         Failure::Invalid(message) => Ok(Outcome::Held(Held::for_good(reason::JOB_REJECTED, &message))),
-        Failure::Forbidden(message) => Ok(Outcome::Held(Held::for_now(&message, tries, None))),
+        Failure::Forbidden(message) | Failure::Terminating(message) => {
+            Ok(Outcome::Held(Held::for_now(&message, tries, None)))
+        }
         Failure::Unavailable { message, retry_after } => {
             ctx.ledger.set_unanswered(uid(execution), Some(desired.name()));
             let held = Held::for_now(&message, tries, retry_after);

@@ -31,11 +31,11 @@ pub enum DryRun {
 
 /// The one field of an answer that is read when only metadata was asked for.
 #[derive(serde::Deserialize)]
-struct Metadata {
-    metadata: ObjectMeta,
+pub(super) struct Metadata {
+    pub(super) metadata: ObjectMeta,
 }
 
-type Built = Result<Request<Vec<u8>>, kube::core::request::Error>;
+pub(super) type Built = Result<Request<Vec<u8>>, kube::core::request::Error>;
 
 impl Cluster {
     /// Reads one object as it is stored now, or `None` when it is not there.
@@ -47,7 +47,7 @@ impl Cluster {
         K: Resource<DynamicType = ()> + DeserializeOwned,
     {
         let built = path::<K>(namespace).get(name, &GetParams::default());
-        absent_is_none(self.call::<K, K>("get", namespace, name, built).await)
+        absent_is_none(self.call::<K>("get", (&K::kind(&()), namespace, name), built).await)
     }
 
     /// Reads the metadata of one object as it is stored now, or `None` when it is not there.
@@ -59,7 +59,9 @@ impl Cluster {
         K: Resource<DynamicType = ()>,
     {
         let built = path::<K>(namespace).get_metadata(name, &GetParams::default());
-        let answer = self.call::<K, Metadata>("get", namespace, name, built).await;
+        let answer = self
+            .call::<Metadata>("get", (&K::kind(&()), namespace, name), built)
+            .await;
         absent_is_none(answer.map(|answer| answer.metadata))
     }
 
@@ -78,7 +80,7 @@ impl Cluster {
         };
         let built = path::<K>(namespace).create(&post, json(object)).map(metadata_only);
         Ok(self
-            .call::<K, Metadata>("create", namespace, name, built)
+            .call::<Metadata>("create", (&K::kind(&()), namespace, name), built)
             .await?
             .metadata)
     }
@@ -112,7 +114,7 @@ impl Cluster {
             .replace_subresource("status", name, &post, json(&body))
             .map(metadata_only);
         Ok(self
-            .call::<K, Metadata>("update status of", namespace, name, built)
+            .call::<Metadata>("update status of", (&K::kind(&()), namespace, name), built)
             .await?
             .metadata)
     }
@@ -130,7 +132,7 @@ impl Cluster {
             ..PostParams::default()
         };
         let built = path::<K>(namespace).replace(name, &post, json(object));
-        self.call::<K, K>("update", namespace, name, built).await
+        self.call::<K>("update", (&K::kind(&()), namespace, name), built).await
     }
 
     /// Changes some fields of one object by a merge patch, which may name the UID that the object must have.
@@ -149,7 +151,7 @@ impl Cluster {
             .patch(name, &patch, &Patch::Merge(changes))
             .map(metadata_only);
         Ok(self
-            .call::<K, Metadata>("patch", namespace, name, built)
+            .call::<Metadata>("patch", (&K::kind(&()), namespace, name), built)
             .await?
             .metadata)
     }
@@ -175,22 +177,27 @@ impl Cluster {
             ..DeleteParams::background()
         };
         let built = path::<K>(namespace).delete(name, &params);
-        absent_is_none(self.call::<K, IgnoredAny>("delete", namespace, name, built).await).map(|_| ())
+        absent_is_none(
+            self.call::<IgnoredAny>("delete", (&K::kind(&()), namespace, name), built)
+                .await,
+        )
+        .map(|_| ())
     }
 
     /// Sends one request and decodes its answer, within the time limit.
-    async fn call<K, T>(&self, verb: &'static str, namespace: &str, name: &str, built: Built) -> Result<T, Error>
-    where
-        K: Resource<DynamicType = ()>,
-        T: DeserializeOwned,
-    {
+    pub(super) async fn call<T: DeserializeOwned>(
+        &self,
+        verb: &'static str,
+        (kind, namespace, name): (&str, &str, &str),
+        built: Built,
+    ) -> Result<T, Error> {
         let outcome = match built {
             Ok(request) => self.send(request).await,
             Err(error) => Err(Failure::Invalid(error.to_string())),
         };
         outcome.map_err(|failure| {
             let object = Object {
-                kind: K::kind(&()).into(),
+                kind: kind.into(),
                 namespace: namespace.into(),
                 name: name.into(),
             };
@@ -209,7 +216,7 @@ impl Cluster {
     }
 }
 
-fn absent_is_none<T>(outcome: Result<T, Error>) -> Result<Option<T>, Error> {
+pub(super) fn absent_is_none<T>(outcome: Result<T, Error>) -> Result<Option<T>, Error> {
     match outcome {
         Ok(value) => Ok(Some(value)),
         Err(Error {
@@ -220,15 +227,17 @@ fn absent_is_none<T>(outcome: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
+/// Cluster-scoped kinds have no namespace.
 fn path<K: Resource<DynamicType = ()>>(namespace: &str) -> kube::core::Request {
-    kube::core::Request::new(K::url_path(&(), Some(namespace)))
+    let namespace = (!namespace.is_empty()).then_some(namespace);
+    kube::core::Request::new(K::url_path(&(), namespace))
 }
 
 fn json(object: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(object).expect("JSON trees and API types have string keys only")
 }
 
-fn metadata_only(mut request: Request<Vec<u8>>) -> Request<Vec<u8>> {
+pub(super) fn metadata_only(mut request: Request<Vec<u8>>) -> Request<Vec<u8>> {
     request.headers_mut().insert(header::ACCEPT, METADATA_ONLY);
     request
 }

@@ -50,6 +50,9 @@ pub enum Failure {
     /// 400, 413, 422: the object itself is not acceptable, and will not be later.
     #[error("{0}")]
     Invalid(String),
+    /// 403 because the namespace is being deleted: nothing can be made in it any more.
+    #[error("{0}")]
+    Terminating(String),
     /// 403 and other refusals that somebody's permissions, quota or policy may lift.
     #[error("{0}")]
     Forbidden(String),
@@ -86,11 +89,14 @@ impl From<kube::Error> for Failure {
             ..
         } = *status;
         let taken = reason == "AlreadyExists";
+        let causes = details.iter().flat_map(|details| &details.causes);
+        let terminating = causes.into_iter().any(|cause| cause.reason == "NamespaceTerminating");
         let message = if message.is_empty() { reason } else { message };
         match code {
             404 => Self::NotFound(message),
             409 if taken => Self::AlreadyExists(message),
             409 => Self::Conflict(message),
+            403 if terminating => Self::Terminating(message),
             400 | 413 | 415 | 422 => Self::Invalid(message),
             401 | 408 | 429 | 500.. => {
                 let seconds = details.map_or(0, |details| details.retry_after_seconds);

@@ -3,6 +3,7 @@
 mod call;
 mod connect;
 mod error;
+mod kind;
 mod watch;
 
 use std::path::Path;
@@ -12,6 +13,7 @@ use kube::Client;
 pub use call::DryRun;
 pub use connect::ConnectError;
 pub use error::{Error, Failure, Object};
+pub use kind::{Kind, KindError, MetadataEvent};
 pub use watch::Templates;
 
 /// A connection to one cluster; cheap to clone.
