@@ -26,7 +26,7 @@ const PURE: [(&str, &[&str]); 6] = [
     ("condition.rs", &["condition"]),
     ("template", &["template"]),
     ("dispatch", &["api", "condition", "dispatch", "template"]),
-    ("resources", &["api", "resources", "template"]),
+    ("resources", &["api", "condition", "resources", "template"]),
     ("trust", &["api", "trust"]),
 ];
 

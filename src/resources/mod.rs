@@ -12,6 +12,7 @@ mod error;
 mod generations;
 pub mod hook;
 mod manifest;
+pub mod native;
 mod ready;
 pub mod selector;
 mod set;
@@ -50,4 +51,12 @@ pub struct Rules {
     pub selector: Option<Selector>,
     /// Whether a Namespace is given the status that it has no field for.
     pub always_status: bool,
+}
+
+impl Rules {
+    /// Whether a namespace with these labels is wanted; `value` gives the value of a label.
+    pub fn want<'v>(&self, value: impl Fn(&str) -> Option<&'v str> + Copy) -> bool {
+        let selected = || self.selector.as_ref().is_some_and(|selector| selector.matches(value));
+        value(&self.label) == Some("true") || selected()
+    }
 }

@@ -72,7 +72,7 @@ pub fn sync(request: &HookRequest<'_>, set: &Set, rules: &Rules) -> Result<Answe
     let has_status = rules.always_status || !is_namespace(parent);
     let status = |resources_ready| has_status.then_some(HookStatus { resources_ready });
     let labels = labels(parent)?;
-    if !rules.want(&labels) {
+    if !rules.want(|name| labels.get(name).map(|value| &**value)) {
         return Ok(Answer {
             is_composite: is_composite(request),
             status: status(None),
@@ -120,14 +120,6 @@ pub fn customize(request: &HookRequest<'_>, set: Option<&Set>) -> Option<Customi
         return Some(CustomizeAnswer::default());
     }
     set.map(Set::customize)
-}
-
-impl Rules {
-    fn want(&self, labels: &Labels<'_>) -> bool {
-        let value = |name: &str| labels.get(name).map(|value| &**value);
-        let selected = || self.selector.as_ref().is_some_and(|selector| selector.matches(value));
-        value(&self.label) == Some("true") || selected()
-    }
 }
 
 type Labels<'a> = BTreeMap<Cow<'a, str>, Cow<'a, str>>;

@@ -1,0 +1,147 @@
+//! The first meeting with an object of which only its name is known: is there one, and may we apply ours over it?
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
+
+use super::observed::applied_fields;
+use crate::api::names::{annotation, label};
+
+/// What is to be done with a wanted object that does not carry our label yet, or not as we left it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Meeting {
+    /// Apply it. `found` when somebody else's is there already, whose fields are taken only with `force`.
+    Apply {
+        /// Take fields from other field managers.
+        force: bool,
+        /// Remember that it was there.
+        found: bool,
+    },
+    /// Metacontroller has made it and shall not keep it: take over its fields, then apply.
+    Adopt,
+    /// It is being deleted: wait for the end.
+    Deleting,
+    /// Metacontroller keeps it, or has kept it and nobody said that it shall be taken over.
+    Metacontroller,
+}
+
+/// Decides from the metadata of what is there, if anything is.
+#[must_use]
+pub fn meeting(there: Option<&ObjectMeta>, (set, manager): (&str, &str), adopt: bool) -> Meeting {
+    let Some(metadata) = there else {
+        return Meeting::Apply {
+            force: false,
+            found: false,
+        };
+    };
+    if metadata.deletion_timestamp.is_some() {
+        return Meeting::Deleting;
+    }
+    let annotations = metadata.annotations.as_ref();
+    let has = |name| annotations.is_some_and(|annotations| annotations.contains_key(name));
+    let labelled = metadata
+        .labels
+        .as_ref()
+        .and_then(|labels| labels.get(label::RESOURCE_SET));
+    // Somebody may have taken our label off, or have restored a backup under another field manager.
+    let ours = labelled.is_some_and(|own| own == set) || applied_fields(metadata, manager).is_some();
+    match (ours, has(annotation::DECORATOR_CONTROLLER)) {
+        (true, _) => Meeting::Apply {
+            force: true,
+            found: has(annotation::FOUND),
+        },
+        (false, true) if adopt => Meeting::Adopt,
+        (false, true) => Meeting::Metacontroller,
+        (false, false) => Meeting::Apply {
+            force: false,
+            found: true,
+        },
+    }
+}
+
+/// The managed fields of an object of metacontroller's, as if we had applied what it wrote. What our next apply does not
+/// say is then removed: its annotations, one of which may hold a Secret in clear, its owner reference, and fields that
+/// the folder has dropped.
+#[must_use]
+pub fn taken_over(metadata: &ObjectMeta, manager: &str) -> Vec<ManagedFieldsEntry> {
+    let marker = format!("f:{}", annotation::DECORATOR_CONTROLLER);
+    let mut fields = metadata.managed_fields.clone().unwrap_or_default();
+    for entry in &mut fields {
+        let owned = entry.fields_v1.as_ref();
+        if owned.is_some_and(|owned| !owned.0["f:metadata"]["f:annotations"][&marker].is_null()) {
+            entry.manager = Some(manager.to_owned());
+            entry.operation = Some("Apply".to_owned());
+        }
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use k8s_openapi::jiff::Timestamp;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn met(metadata: Value, adopt: bool) -> Meeting {
+        let metadata: ObjectMeta = serde_json::from_value(metadata).expect("metadata");
+        meeting(Some(&metadata), ("default", "us"), adopt)
+    }
+
+    const fn apply(force: bool, found: bool) -> Meeting {
+        Meeting::Apply { force, found }
+    }
+
+    #[test]
+    fn what_is_not_there_is_made_and_what_is_somebody_elses_is_not_forced() {
+        assert_eq!(meeting(None, ("default", "us"), true), apply(false, false));
+        assert_eq!(met(json!({"name": "a"}), true), apply(false, true));
+        let other = json!({"labels": {"resources.stationmaster.dev/set": "other"}});
+        assert_eq!(met(other, false), apply(false, true));
+    }
+
+    #[test]
+    fn what_is_ours_is_taken_back() {
+        let labelled = json!({"labels": {"resources.stationmaster.dev/set": "default"}});
+        assert_eq!(met(labelled, false), apply(true, false));
+        let managed = json!({
+            "annotations": {"resources.stationmaster.dev/found": "true"},
+            "managedFields": [{"manager": "us", "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {}}}],
+        });
+        assert_eq!(met(managed, false), apply(true, true));
+        let updated = json!({
+            "managedFields": [{"manager": "us", "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {}}}],
+        });
+        assert_eq!(met(updated, false), apply(false, true));
+    }
+
+    #[test]
+    fn what_metacontroller_keeps_is_taken_over_when_that_is_said() {
+        let kept = json!({"annotations": {"metacontroller.k8s.io/decorator-controller": "resources"}});
+        assert_eq!(met(kept.clone(), false), Meeting::Metacontroller);
+        assert_eq!(met(kept, true), Meeting::Adopt);
+    }
+
+    #[test]
+    fn metacontrollers_fields_become_ours_and_others_stay() {
+        let entry = |manager: &str, operation: &str, fields: &Value| json!({"manager": manager, "operation": operation, "fieldsType": "FieldsV1", "fieldsV1": fields});
+        let marked = json!({"f:metadata": {"f:annotations": {"f:metacontroller.k8s.io/decorator-controller": {}}}, "f:data": {}});
+        let other = json!({"f:metadata": {"f:annotations": {"f:a": {}}}});
+        let metadata =
+            json!({"managedFields": [entry("renamed", "Update", &marked), entry("kubectl", "Update", &other)]});
+        let metadata: ObjectMeta = serde_json::from_value(metadata).expect("metadata");
+        let expected = json!([entry("us", "Apply", &marked), entry("kubectl", "Update", &other)]);
+        assert_eq!(
+            serde_json::to_value(taken_over(&metadata, "us")).expect("JSON"),
+            expected
+        );
+    }
+
+    #[test]
+    fn what_is_being_deleted_is_waited_for() {
+        let metadata = ObjectMeta {
+            deletion_timestamp: Some(Time(Timestamp::UNIX_EPOCH)),
+            ..ObjectMeta::default()
+        };
+        assert_eq!(meeting(Some(&metadata), ("default", "us"), true), Meeting::Deleting);
+    }
+}
