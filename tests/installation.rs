@@ -19,9 +19,13 @@ fn checkout() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All objects of a kind.
+/// All objects of a kind of the base.
 fn objects(kind: &str) -> Vec<Value> {
-    let folder = checkout().join("manifests/base");
+    objects_in("base", kind)
+}
+
+fn objects_in(folder: &str, kind: &str) -> Vec<Value> {
+    let folder = checkout().join("manifests").join(folder);
     let files = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
     let objects =
         files.flat_map(|file| serde_saphyr::from_multiple::<Value>(&fs::read_to_string(file).unwrap()).unwrap());
@@ -46,6 +50,8 @@ fn resource(kind: &str) -> (String, String) {
         "Job" => ("batch", "jobs"),
         "Event" => ("", "events"),
         "Lease" => ("coordination.k8s.io", "leases"),
+        "NamespaceMeta" => ("", "namespaces"),
+        "ResourceSet" => ("resources.stationmaster.dev", "resourcesets"),
         other => panic!("which resource is {other}?"),
     };
     (group.to_owned(), plural.to_owned())
@@ -81,8 +87,6 @@ fn asked_for() -> Rights {
             }
         }
     }
-    // Called without naming the kind.
-    ask(resource("Lease"), &["update"]);
     // Asked of whoever sets blockOwnerDeletion.
     ask(
         ("dispatcher.ivan.vc".into(), "jobexecutions/finalizers".into()),
@@ -91,9 +95,9 @@ fn asked_for() -> Rights {
     rights
 }
 
-fn granted() -> Rights {
+fn granted(roles: &[Value]) -> Rights {
     let mut rights = Rights::new();
-    for role in [objects("ClusterRole"), objects("Role")].concat() {
+    for role in roles {
         for rule in role["rules"].as_array().unwrap() {
             for group in texts(&rule["apiGroups"]) {
                 for plural in texts(&rule["resources"]) {
@@ -110,7 +114,15 @@ fn granted() -> Rights {
 
 #[test]
 fn the_roles_allow_what_is_asked_for_and_nothing_else() {
-    assert_eq!(granted(), asked_for());
+    let (native, mut base): (Rights, Rights) = asked_for()
+        .into_iter()
+        .partition(|((_, resource), _)| resource == "namespaces" || resource.starts_with("resourcesets"));
+    // Called without naming the kind.
+    base.entry(resource("Lease")).or_default().insert("update".to_owned());
+    assert_eq!(granted(&[objects("ClusterRole"), objects("Role")].concat()), base);
+    let mut roles = objects_in("native", "ClusterRole");
+    roles.retain(|role| role["metadata"]["name"] == "stationmaster-resources");
+    assert_eq!(granted(&roles), native);
 }
 
 #[test]

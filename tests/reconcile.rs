@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::fake::{Fake, Fault};
 use serde_json::{Value, json};
 use stationmaster::clients::cluster::Cluster;
-use stationmaster::reconcile::{self, Metrics, Options, Shared};
+use stationmaster::reconcile::{self, Dispatch, Metrics, Options, Shared};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -42,15 +42,19 @@ impl Process {
             concurrency: CONCURRENCY,
             lease_namespace: lease_namespace.map(Into::into),
         };
-        let shared = Shared {
-            cluster,
+        let dispatch = Dispatch {
             templates,
             compiled: Arc::default(),
-            metrics: Metrics::default(),
-            options,
             filled: watch::Sender::default(),
         };
-        let filled = shared.filled.subscribe();
+        let filled = dispatch.filled.subscribe();
+        let shared = Shared {
+            cluster,
+            metrics: Metrics::default(),
+            options,
+            dispatch: Some(dispatch),
+            resources: None,
+        };
         let run = reconcile::run(shared, stop.clone());
         let task = async move {
             tokio::join!(watch, run);

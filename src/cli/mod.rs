@@ -12,7 +12,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use address::ListenAddress;
 pub use inspect::{OutputFormat, RenderCommand, RenderJobArgs, RenderNamespaceArgs, ReviewArgs};
-pub use resources::{FolderArgs, ResourceArgs, StatusWhen, TemplateSyntax};
+pub use resources::{DispatchMode, FolderArgs, NativeArgs, ResourceArgs, StatusWhen, TemplateSyntax};
 pub use serve::{Component, LogFormat, ServeArgs};
 
 const EXAMPLES: &str = "\

@@ -68,6 +68,42 @@ pub struct ResourceArgs {
     /// Whether a Namespace is answered with the status that it has no field for.
     #[arg(long, value_enum, value_name = "WHEN", default_value_t = StatusWhen::Auto)]
     pub status: StatusWhen,
+    /// Without metacontroller.
+    #[command(flatten)]
+    pub native: NativeArgs,
+}
+
+/// Flags of the native mode.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Resources")]
+pub struct NativeArgs {
+    /// Who applies the folder's objects: metacontroller, which asks for them, or this server.
+    #[arg(long, value_enum, value_name = "WHO", default_value_t = DispatchMode::Metacontroller)]
+    pub dispatch: DispatchMode,
+    /// With --dispatch native: name of the ResourceSet that shows the result; what another set applies is left alone.
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = set_name)]
+    pub resource_set: String,
+    /// With --dispatch native: requests to the API server in a second, as many at once.
+    #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub api_requests_per_second: u32,
+    /// With --dispatch native: take over what metacontroller has made. Delete its DecoratorController first.
+    #[arg(long, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = go_bool, action = ArgAction::Set)]
+    pub adopt_from_metacontroller: bool,
+}
+
+/// The name is a label's value too.
+fn set_name(text: &str) -> Result<String, String> {
+    let is_plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
+    let is_name = !text.is_empty()
+        && text.len() <= 63
+        && text.chars().all(|letter| is_plain(letter) || letter == '-')
+        && text.starts_with(is_plain)
+        && text.ends_with(is_plain);
+    if is_name {
+        Ok(text.to_owned())
+    } else {
+        Err("say up to 63 of a-z, 0-9 and -, a letter or digit at both ends".to_owned())
+    }
 }
 
 impl ResourceArgs {
@@ -118,6 +154,15 @@ impl From<TemplateSyntax> for Syntax {
             TemplateSyntax::Jinja => Self::Jinja,
         }
     }
+}
+
+/// Who applies the folder's objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DispatchMode {
+    /// Metacontroller, which asks at /sync what they are.
+    Metacontroller,
+    /// This server, by server-side apply.
+    Native,
 }
 
 /// When a parent is answered with a status.

@@ -7,12 +7,12 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use super::address::ListenAddress;
 use super::flag::go_bool;
-use super::resources::ResourceArgs;
+use super::resources::{DispatchMode, ResourceArgs};
 
 /// Flags of `serve`.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
-    /// What this process does. Only execute and controllers need a cluster and a kubeconfig.
+    /// What this process does. Only execute, controllers and --dispatch native need a cluster and a kubeconfig.
     #[arg(long, value_name = "LIST", value_enum, value_delimiter = ',', default_values_t = Component::ALL)]
     pub components: Vec<Component>,
     /// The webhook server.
@@ -38,6 +38,15 @@ pub struct ServeArgs {
     pub ignored: IgnoredArgs,
 }
 
+impl ServeArgs {
+    /// Whether this process itself applies the folder of templates.
+    #[must_use]
+    pub fn is_native(&self) -> bool {
+        let wanted = self.components.contains(&Component::Sync) && self.resources.folder.folder().is_some();
+        wanted && self.resources.native.dispatch == DispatchMode::Native
+    }
+}
+
 /// A part of the server that can be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Component {
@@ -47,7 +56,7 @@ pub enum Component {
     Conversion,
     /// `/execute`.
     Execute,
-    /// `/sync`, `/finalize` and `/customize`, with --templates-folder.
+    /// With --templates-folder: `/sync`, `/finalize` and `/customize`, or the reconciler of --dispatch native.
     Sync,
     /// The reconcilers.
     Controllers,

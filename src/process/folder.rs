@@ -7,9 +7,11 @@ use std::sync::Arc;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
+use tokio::sync::watch;
 
 use crate::cli::{Component, ServeArgs};
 use crate::clients::folder::{Contents, Folder, Timing};
+use crate::reconcile::namespaces::{self, Resources};
 use crate::resources::{Current, Fault, Options, Set};
 use crate::serve::Hooks;
 use crate::serve::health::{Gate, Readiness};
@@ -21,6 +23,8 @@ pub(super) struct Followed {
     gate: Gate,
     files: Gauge,
     failures: Counter,
+    /// Tells that the set in force, or what is wrong with the folder, is another.
+    changes: watch::Sender<()>,
 }
 
 impl Followed {
@@ -34,6 +38,7 @@ impl Followed {
             gate: readiness.gate("folder of templates"),
             files: Gauge::default(),
             failures: Counter::default(),
+            changes: watch::Sender::default(),
         };
         let registry = registry.sub_registry_with_prefix("stationmaster");
         let (files, failures) = (followed.files.clone(), followed.failures.clone());
@@ -49,6 +54,22 @@ impl Followed {
     /// What metacontroller's hooks answer from.
     pub(super) fn hooks(&self, args: &ServeArgs, registry: &mut Registry) -> Hooks {
         Hooks::new(Arc::clone(&self.current), args.resources.rules(), registry)
+    }
+
+    /// What the native mode applies, if that is wanted.
+    pub(super) fn resources(&self, args: &ServeArgs) -> Option<Resources> {
+        let native = &args.resources.native;
+        args.is_native().then(|| Resources {
+            current: Arc::clone(&self.current),
+            changes: self.changes.subscribe(),
+            rules: args.resources.rules(),
+            options: namespaces::Options {
+                set: native.resource_set.clone(),
+                requests_per_second: native.api_requests_per_second,
+                adopt: native.adopt_from_metacontroller,
+            },
+            filled: watch::Sender::default(),
+        })
     }
 
     /// Follows the folder for ever.
@@ -70,6 +91,7 @@ impl Followed {
         self.files.set(i64::try_from(set.len()).unwrap_or(i64::MAX));
         self.current.replace(set);
         self.gate.open();
+        self.changes.send_replace(());
     }
 
     fn fail(&self, faults: Vec<Fault>) {
@@ -80,6 +102,7 @@ impl Followed {
         self.failures.inc();
         self.gate.shut();
         self.current.fail(faults);
+        self.changes.send_replace(());
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod advice;
 mod folder;
+mod reconcilers;
 mod signals;
 
 use std::future::pending;
@@ -10,7 +11,6 @@ use std::sync::Arc;
 use anyhow::Context;
 use rustls::crypto::ring;
 use tokio::runtime;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Component, ServeArgs};
@@ -21,6 +21,7 @@ use crate::serve::health::Readiness;
 use crate::serve::{Memory, Server, State};
 use crate::telemetry::Telemetry;
 use folder::Followed;
+use reconcilers::Reconcilers;
 use signals::Signals;
 
 /// Runs until a signal or the first failure of either half.
@@ -46,15 +47,18 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     let mut registry = telemetry.registry();
     let reconciled = reconcile::Metrics::register(&mut registry);
     let readiness = Readiness::default();
-    let cluster = if needs_cluster(&args.components) {
+    let dispatches = dispatches(&args.components);
+    let cluster = if dispatches || args.is_native() {
         Some(Cluster::connect(args.controllers.kubeconfig.as_deref()).await?)
     } else {
         None
     };
     // The watches outlive the drain: until its end executes are answered.
-    let (templates, watches) = watches(cluster.as_ref(), &readiness);
+    let (templates, watches) = watches(cluster.as_ref().filter(|_| dispatches), &readiness);
     let followed = Followed::of(args, &readiness, &mut registry);
-    let hooks = followed.as_ref().map(|followed| followed.hooks(args, &mut registry));
+    let hooks = followed.as_ref().filter(|_| !args.is_native());
+    let hooks = hooks.map(|followed| followed.hooks(args, &mut registry));
+    let resources = followed.as_ref().and_then(|followed| followed.resources(args));
     let state = State {
         cluster,
         templates,
@@ -63,16 +67,13 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
         memory: Memory::new(args.limits.body_memory()),
         ..State::new(registry, readiness, args.execute.clone())
     };
-    let controllers = controllers(args, &state, reconciled).map(|shared| {
-        let filled = opened_when_filled(&shared, &state.readiness);
-        (shared, filled)
-    });
+    let reconcilers = Reconcilers::of(args, &state, reconciled, resources);
     let follow = folder::follow(followed, args.resources.folder.options());
     let server = Server::bind(args, in_cluster(), Arc::new(state)).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), components = ?args.components, "serving");
     // The reconcilers stop at the first signal, while requests are still being answered.
     let halves = async {
-        let (outcome, ()) = tokio::join!(server.run(stop.clone()), reconcile_with(controllers, stop.clone()));
+        let (outcome, ()) = tokio::join!(server.run(stop.clone()), reconcilers::run(reconcilers, stop.clone()));
         outcome.context("the server failed")
     };
     tokio::select! {
@@ -83,8 +84,8 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     }
 }
 
-/// The others read nothing but what they are asked about, and the folder.
-fn needs_cluster(components: &[Component]) -> bool {
+/// Whether JobTemplates are read; what remains reads nothing but what it is asked about, and the folder.
+fn dispatches(components: &[Component]) -> bool {
     components.contains(&Component::Execute) || components.contains(&Component::Controllers)
 }
 
@@ -123,95 +124,7 @@ fn watches(cluster: Option<&Cluster>, readiness: &Readiness) -> (Option<Template
     (templates, run)
 }
 
-/// The reconcile half, if it is wanted.
-fn controllers(args: &ServeArgs, state: &State, metrics: reconcile::Metrics) -> Option<reconcile::Shared> {
-    let wanted = args.components.contains(&Component::Controllers);
-    let (Some(cluster), Some(templates), true) = (&state.cluster, &state.templates, wanted) else {
-        return None;
-    };
-    let namespace = || match &args.controllers.leader_election_namespace {
-        Some(namespace) => namespace.clone(),
-        None if in_cluster() => cluster.default_namespace().to_owned(),
-        None => args.execute.default_namespace.clone(),
-    };
-    let options = reconcile::Options {
-        concurrency: args.controllers.concurrency,
-        lease_namespace: args.controllers.leader_elect.then(namespace),
-    };
-    Some(reconcile::Shared {
-        cluster: cluster.clone(),
-        templates: templates.clone(),
-        compiled: Arc::clone(&state.compiled),
-        metrics,
-        options,
-        filled: watch::Sender::default(),
-    })
-}
-
-/// Runs the reconcile half, if it is wanted.
-async fn reconcile_with(controllers: Option<(reconcile::Shared, impl Future<Output = ()>)>, stop: CancellationToken) {
-    if let Some((shared, filled)) = controllers {
-        // Waiting ends with the controllers at the latest: they hold the other end.
-        tokio::join!(reconcile::run(shared, stop), filled);
-    }
-}
-
-/// A gate for what the controllers have to know first. Where replicas contend, the ones that follow have to be ready
-/// without.
-fn opened_when_filled(shared: &reconcile::Shared, readiness: &Readiness) -> impl Future<Output = ()> + use<> {
-    let gate = (shared.options.lease_namespace.is_none()).then(|| readiness.gate("executions and jobs"));
-    let mut filled = shared.filled.subscribe();
-    async move {
-        if let Some(gate) = gate
-            && filled.wait_for(|filled| *filled).await.is_ok()
-        {
-            gate.open();
-        }
-    }
-}
-
 /// Every pod is told where the API server is.
 fn in_cluster() -> bool {
     std::env::var_os("KUBERNETES_SERVICE_HOST").is_some()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn shared(lease_namespace: Option<&str>) -> reconcile::Shared {
-        let never = tower::service_fn(|_: hyper::Request<kube::client::Body>| {
-            pending::<Result<hyper::Response<kube::client::Body>, std::io::Error>>()
-        });
-        let cluster = Cluster::from(kube::Client::new(never, "default"));
-        let (templates, _) = cluster.templates(CancellationToken::new());
-        reconcile::Shared {
-            cluster,
-            templates,
-            compiled: Arc::default(),
-            metrics: reconcile::Metrics::default(),
-            options: reconcile::Options {
-                concurrency: 1,
-                lease_namespace: lease_namespace.map(Into::into),
-            },
-            filled: watch::Sender::default(),
-        }
-    }
-
-    #[tokio::test]
-    async fn ready_when_the_controllers_know_all() {
-        let (shared, readiness) = (shared(None), Readiness::default());
-        let opened = opened_when_filled(&shared, &readiness);
-        assert_eq!(readiness.missing(), ["executions and jobs"]);
-        shared.filled.send_replace(true);
-        opened.await;
-        assert!(readiness.missing().is_empty());
-    }
-
-    #[tokio::test]
-    async fn followers_are_ready_without() {
-        let readiness = Readiness::default();
-        opened_when_filled(&shared(Some("here")), &readiness).await;
-        assert!(readiness.missing().is_empty());
-    }
 }

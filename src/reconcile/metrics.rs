@@ -15,6 +15,8 @@ pub struct Metrics {
     pub(super) results: Family<Outcome, Counter>,
     pub(super) events_dropped: Counter,
     pub(super) leader: Gauge,
+    resources: Family<Objects, Gauge>,
+    writes: Family<Write, Counter>,
 }
 
 /// One result of a reconciler.
@@ -22,6 +24,18 @@ pub struct Metrics {
 pub(super) struct Outcome {
     pub(super) controller: &'static str,
     pub(super) result: &'static str,
+}
+
+/// Objects of the folder of templates in one state.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Objects {
+    state: &'static str,
+}
+
+/// Requests that change objects of the folder of templates.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Write {
+    verb: &'static str,
 }
 
 impl Metrics {
@@ -35,6 +49,8 @@ impl Metrics {
             results,
             events_dropped,
             leader,
+            resources,
+            writes,
         } = metrics.clone();
         registry.register(
             "job_executions",
@@ -53,12 +69,36 @@ impl Metrics {
             "Events not sent because too many were waiting",
             events_dropped,
         );
+        registry.register(
+            "stationmaster_resources",
+            "Objects of the folder of templates in all namespaces",
+            resources,
+        );
+        registry.register(
+            "stationmaster_resource_writes",
+            "Requests that change objects of the folder of templates",
+            writes,
+        );
         registry.register("stationmaster_leader", "1 while this replica writes", leader);
         metrics
     }
 
     pub(super) fn count(&self, controller: &'static str, result: &'static str) {
         self.results.get_or_create(&Outcome { controller, result }).inc();
+    }
+}
+
+impl Metrics {
+    /// Sets how many objects of the folder of templates are in which state.
+    pub(super) fn resources(&self, wanted: u32, applied: u32, failed: u32) {
+        for (state, number) in [("wanted", wanted), ("applied", applied), ("failed", failed)] {
+            self.resources.get_or_create(&Objects { state }).set(number.into());
+        }
+    }
+
+    /// Counts a request that changes one of them.
+    pub(super) fn wrote(&self, verb: &'static str) {
+        self.writes.get_or_create(&Write { verb }).inc();
     }
 }
 

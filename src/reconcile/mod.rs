@@ -3,6 +3,7 @@
 //! | controller | watches | makes |
 //! |---|---|---|
 //! | job_execution | JobExecution, JobTemplate, Job | one Job for each execution, and its status |
+//! | namespace | Namespace, whatever carries our label | what the folder of templates wants in it, and the ResourceSet |
 
 mod backlog;
 mod context;
@@ -16,6 +17,7 @@ mod jobs;
 mod lease;
 mod ledger;
 mod metrics;
+pub mod namespaces;
 mod observe;
 mod post;
 mod release;
@@ -31,6 +33,7 @@ pub use metrics::Metrics;
 
 use crate::clients::cluster::{Cluster, Templates};
 use crate::dispatch::cache::Cache;
+use namespaces::Resources;
 
 /// Name of the Lease that replicas contend for.
 const LEASE: &str = "stationmaster";
@@ -48,14 +51,22 @@ pub struct Options {
 pub struct Shared {
     /// The door to the API server.
     pub cluster: Cluster,
-    /// All JobTemplates: the process's one watch of them.
-    pub templates: Templates,
-    /// The same templates, parsed.
-    pub compiled: Arc<Cache>,
     /// Where results are counted.
     pub metrics: Metrics,
     /// How to run.
     pub options: Options,
+    /// For JobExecutions, if they are wanted.
+    pub dispatch: Option<Dispatch>,
+    /// For resources into namespaces, if they are wanted.
+    pub resources: Option<Resources>,
+}
+
+/// What the controller of JobExecutions works with.
+pub struct Dispatch {
+    /// All JobTemplates: the process's one watch of them.
+    pub templates: Templates,
+    /// The same templates, parsed.
+    pub compiled: Arc<Cache>,
     /// Becomes true when the executions and the index of Jobs are known for the first time.
     pub filled: watch::Sender<bool>,
 }
@@ -64,15 +75,12 @@ pub struct Shared {
 pub async fn run(shared: Shared, stop: CancellationToken) {
     let Some(namespace) = shared.options.lease_namespace.clone() else {
         shared.metrics.leader.set(1);
-        while !stop.is_cancelled() {
-            term::run(&shared, stop.child_token()).await;
-        }
-        return;
+        return Box::pin(terms(&shared, &stop)).await;
     };
     let mut contender = lease::Contender::new(shared.cluster.clone(), namespace, LEASE.into(), identity());
     while let Some(until) = stop.run_until_cancelled(contender.won()).await {
         shared.metrics.leader.set(1);
-        let last = lead(&shared, &mut contender, until, &stop).await;
+        let last = Box::pin(lead(&shared, &mut contender, until, &stop)).await;
         shared.metrics.leader.set(0);
         if last {
             contender.release().await;
@@ -88,10 +96,28 @@ async fn lead(
     stop: &CancellationToken,
 ) -> bool {
     tokio::select! {
-        () = term::run(shared, stop.child_token()) => true,
+        () = terms(shared, stop) => true,
         // Whatever is under way is dropped here, before anybody else can lead.
         () = contender.lost(until) => false,
     }
+}
+
+/// Runs all controllers that are wanted until `stop`; what ends before begins anew.
+async fn terms(shared: &Shared, stop: &CancellationToken) {
+    let executions = async {
+        let Some(dispatch) = &shared.dispatch else { return };
+        while !stop.is_cancelled() {
+            term::run(shared, dispatch, stop.child_token()).await;
+        }
+    };
+    let namespaces = async {
+        let Some(resources) = &shared.resources else { return };
+        let with = (&shared.metrics, shared.options.concurrency);
+        while !stop.is_cancelled() {
+            namespaces::run(&shared.cluster, resources, with, stop.child_token()).await;
+        }
+    };
+    tokio::join!(executions, namespaces);
 }
 
 /// A name that no other replica has, and none had before.

@@ -14,7 +14,6 @@ use tokio::sync::{broadcast::error::RecvError, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
-use super::Shared;
 use super::backlog::Backlog;
 use super::context::Context;
 use super::error::Error;
@@ -23,6 +22,7 @@ use super::holds::Holds;
 use super::job_execution::{error_policy, reconcile};
 use super::jobs::{Change, Jobs, Writer};
 use super::ledger::Ledger;
+use super::{Dispatch, Shared};
 use crate::api::dispatch::view::{Job, JobExecution};
 use crate::dispatch::withheld;
 
@@ -32,7 +32,7 @@ type Queue = mpsc::UnboundedSender<ObjectRef<JobExecution>>;
 type Outcome = Result<(ObjectRef<JobExecution>, Action), controller::Error<Error, Infallible>>;
 
 /// Runs the controllers until `stop`, then lets the reconciles that have begun come to their end.
-pub(super) async fn run(shared: &Shared, stop: CancellationToken) {
+pub(super) async fn run(shared: &Shared, dispatch: &Dispatch, stop: CancellationToken) {
     let backlog = Arc::new(Backlog::new(shared.options.concurrency));
     let (events, send) = Events::new(shared.cluster.clone(), shared.metrics.clone(), Arc::clone(&backlog));
     let (jobs, holds, ledger) = (
@@ -57,12 +57,12 @@ pub(super) async fn run(shared: &Shared, stop: CancellationToken) {
             queue.clone(),
             listed,
         ),
-        changed_templates(shared, Arc::clone(&holds), queue),
+        changed_templates(dispatch, Arc::clone(&holds), queue),
     );
     let context = Arc::new(Context {
         cluster: shared.cluster.clone(),
-        templates: shared.templates.clone(),
-        compiled: Arc::clone(&shared.compiled),
+        templates: dispatch.templates.clone(),
+        compiled: Arc::clone(&dispatch.compiled),
         jobs,
         holds,
         ledger,
@@ -73,7 +73,7 @@ pub(super) async fn run(shared: &Shared, stop: CancellationToken) {
     let known = store.clone();
     let filled = async {
         join3(
-            shared.templates.wait_until_ready(),
+            dispatch.templates.wait_until_ready(),
             known.wait_until_ready(),
             index_full,
         )
@@ -82,7 +82,7 @@ pub(super) async fn run(shared: &Shared, stop: CancellationToken) {
     let controller = async {
         // Lists may take for ever, and a stop must not wait for them.
         if stop.run_until_cancelled(filled).await.is_some() {
-            shared.filled.send_replace(true);
+            dispatch.filled.send_replace(true);
             let queued = refs.take_until(stop.cancelled());
             controller(shared, context, store, queued).await;
         }
@@ -181,8 +181,8 @@ async fn all_jobs(
 }
 
 /// Queues the executions that wait for a template that has changed.
-async fn changed_templates(shared: &Shared, holds: Arc<Holds>, queue: Queue) {
-    let mut changes = shared.templates.changes();
+async fn changed_templates(dispatch: &Dispatch, holds: Arc<Holds>, queue: Queue) {
+    let mut changes = dispatch.templates.changes();
     loop {
         match changes.recv().await {
             Ok(template) => {

@@ -26,7 +26,7 @@ impl Bind {
 /// One entry for each address; plain surfaces with the same address share it.
 pub(super) fn plan(args: &ServeArgs, in_cluster: bool) -> Vec<Bind> {
     let on = |component| args.components.contains(&component);
-    let syncs = on(Component::Sync) && args.resources.folder.folder().is_some();
+    let syncs = on(Component::Sync) && args.resources.folder.folder().is_some() && !args.is_native();
     let mut plan = Vec::new();
     if args.webhook.tls_cert_file_path.is_some() {
         let wanted = [

@@ -1,0 +1,91 @@
+//! What every reconcile of a namespace shares.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::PartialObjectMeta;
+
+use super::super::metrics::Metrics;
+use super::index::Index;
+use super::kinds::Kinds;
+use super::pace::Pace;
+use super::repairs::Repairs;
+use super::report::{Report, Stored};
+use super::{Options, Resources};
+use crate::api::names::FIELD_MANAGER;
+use crate::clients::cluster::Cluster;
+use crate::resources::{Current, Rules};
+
+/// All that is kept of a namespace.
+pub(super) type NamespaceMeta = PartialObjectMeta<Namespace>;
+
+/// Shared by all reconciles of one term of leadership.
+pub(super) struct Context {
+    pub(super) cluster: Cluster,
+    pub(super) current: Arc<Current>,
+    pub(super) rules: Rules,
+    pub(super) options: Options,
+    /// Our name as the owner of fields.
+    pub(super) manager: String,
+    pub(super) index: Index,
+    pub(super) kinds: Kinds,
+    pub(super) repairs: Repairs,
+    pub(super) report: Report,
+    pub(super) pace: Pace,
+    pub(super) metrics: Metrics,
+    failures: Mutex<HashMap<String, u32>>,
+}
+
+impl Context {
+    pub(super) fn new(
+        cluster: Cluster,
+        resources: &Resources,
+        (metrics, stored): (Metrics, &Stored),
+        kinds: Kinds,
+    ) -> Self {
+        let options = resources.options.clone();
+        // Another set's fields are another manager's.
+        let manager = format!("{FIELD_MANAGER}/{}", options.set);
+        Self {
+            cluster,
+            current: Arc::clone(&resources.current),
+            rules: resources.rules.clone(),
+            index: Index::new(manager.clone()),
+            manager,
+            kinds,
+            repairs: Repairs::default(),
+            report: Report::new(stored, metrics.clone()),
+            pace: Pace::new(options.requests_per_second),
+            options,
+            metrics,
+            failures: Mutex::default(),
+        }
+    }
+
+    /// How often in a row a namespace has failed before.
+    pub(super) fn failures(&self, namespace: &str) -> u32 {
+        self.failing().get(namespace).copied().unwrap_or_default()
+    }
+
+    /// Counts a failure of a namespace, or forgets all of them.
+    pub(super) fn set_failed(&self, namespace: &str, failed: bool) {
+        let mut failing = self.failing();
+        if failed {
+            *failing.entry(namespace.to_owned()).or_default() += 1;
+        } else {
+            failing.remove(namespace);
+        }
+    }
+
+    /// A namespace is gone or wants nothing.
+    pub(super) fn forget(&self, namespace: &str) {
+        self.set_failed(namespace, false);
+        self.repairs.retain(namespace, |_, _| false);
+        self.report.forget(namespace);
+    }
+
+    fn failing(&self) -> MutexGuard<'_, HashMap<String, u32>> {
+        self.failures.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
