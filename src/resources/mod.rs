@@ -4,6 +4,7 @@
 //! [`Set::compile`] reads a folder's files, [`Set::desired`] is what one namespace shall have: a function of the
 //! namespace's name, labels and annotations, whoever asks. [`hook`] asks for metacontroller.
 
+mod amounts;
 mod cache;
 pub mod current;
 mod customize;

@@ -1,9 +1,12 @@
 //! An object as the API server stores it. What it would store otherwise than it was wanted never compares equal, and
-//! is written again and again: nothing where null was said, no empty labels, and of a Secret only its data.
+//! is written again and again: nothing where null was said, no empty labels, of a Secret only its data, and amounts in
+//! one way of many.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
+
+use super::amounts;
 
 /// Members that are left out where they are empty.
 const NEVER_EMPTY: [&str; 2] = ["labels", "annotations"];
@@ -16,8 +19,15 @@ pub(super) fn normalize(manifest: &mut Map<String, Value>) -> Result<(), String>
     let is =
         |kind: &str| manifest.get("apiVersion") == Some(&"v1".into()) && manifest.get("kind") == Some(&kind.into());
     let (is_secret, has_data) = (is("Secret"), is("Secret") || is("ConfigMap"));
+    let (is_quota, is_limit_range) = (is("ResourceQuota"), is("LimitRange"));
     if is_secret {
         fold(manifest)?;
+    }
+    if is_quota {
+        amounts::of_quota(manifest);
+    }
+    if is_limit_range {
+        amounts::of_limits(manifest);
     }
     if has_data {
         without_empty(manifest, &DATA);
@@ -117,6 +127,26 @@ mod tests {
             (json!({"stringData": {"a": "b"}, "data": []}), "data must be a mapping"),
         ] {
             assert_eq!(stored(&secret(&members)), Err(fault.to_owned()));
+        }
+    }
+
+    #[test]
+    fn amounts_are_said_in_one_way() {
+        for (kind, spec, expected) in [
+            (
+                "ResourceQuota",
+                json!({"hard": {"pods": 5}}),
+                json!({"hard": {"pods": "5"}}),
+            ),
+            (
+                "LimitRange",
+                json!({"limits": [{"type": "Container", "max": {"cpu": 1}, "min": null}]}),
+                json!({"limits": [{"type": "Container", "max": {"cpu": "1"}, "default": {"cpu": "1"}, "defaultRequest": {"cpu": "1"}}]}),
+            ),
+            ("Other", json!({"hard": {"pods": 5}}), json!({"hard": {"pods": 5}})),
+        ] {
+            let object = |spec: &Value| json!({"apiVersion": "v1", "kind": kind, "spec": spec});
+            assert_eq!(stored(&object(&spec)), Ok(object(&expected)));
         }
     }
 
