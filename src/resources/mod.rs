@@ -22,13 +22,15 @@ mod stored;
 
 use std::sync::Arc;
 
-use crate::template::folder::{Pairs, Related};
+use crate::template::folder::Pairs;
 
 pub use current::Current;
 pub use desired::{Desired, Object};
 pub use error::Error;
 pub use selector::Selector;
 pub use set::{Fault, Options, Set};
+
+pub use crate::template::folder::{Reference, Related};
 
 /// What is known of a namespace when its objects are decided.
 #[derive(Debug, Clone, Default)]

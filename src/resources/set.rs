@@ -143,9 +143,10 @@ impl Set {
         customize::answer(&self.references)
     }
 
-    /// Whether any template refers to anything.
-    pub(super) fn has_references(&self) -> bool {
-        !self.references.is_empty()
+    /// What all templates refer to.
+    #[must_use]
+    pub fn references(&self) -> &[Reference] {
+        &self.references
     }
 }
 

@@ -11,6 +11,7 @@ use kube::api::{
 use kube::core::PartialObjectMeta;
 use kube::core::gvk::{GroupVersion, GroupVersionKind};
 use kube::discovery::{self, Scope};
+use kube::runtime::watcher::watch_object;
 use kube::runtime::{WatchStreamExt, watcher};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -22,9 +23,12 @@ use super::error::{Error, Failure};
 /// Objects of one page of a list of metadata.
 const PAGE_SIZE: u32 = 500;
 
-/// A kind of namespaced objects, as the cluster serves it.
+/// A kind, as the cluster serves it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Kind(ApiResource);
+pub struct Kind {
+    resource: ApiResource,
+    is_namespaced: bool,
+}
 
 /// Why a kind cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -32,9 +36,6 @@ pub enum KindError {
     /// The API server has no such kind.
     #[error("the API server does not serve it: is its CustomResourceDefinition installed?")]
     NotServed,
-    /// Its objects have no namespace.
-    #[error("its objects have no namespace, and what is in none cannot belong to one")]
-    ClusterScoped,
     /// It could not be asked.
     #[error(transparent)]
     Failed(#[from] Failure),
@@ -43,10 +44,19 @@ pub enum KindError {
 /// Metadata of one object, or of the next of a list.
 pub type MetadataEvent = watcher::Event<PartialObjectMeta<DynamicObject>>;
 
+impl From<KindError> for Failure {
+    fn from(error: KindError) -> Self {
+        match error {
+            KindError::NotServed => Self::NotFound(error.to_string()),
+            KindError::Failed(failure) => failure,
+        }
+    }
+}
+
 impl fmt::Display for Kind {
     /// As metacontroller calls it: `ConfigMap.v1`, `Role.rbac.authorization.k8s.io/v1`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}", self.0.kind, self.0.api_version)
+        write!(f, "{}.{}", self.resource.kind, self.resource.api_version)
     }
 }
 
@@ -54,7 +64,7 @@ impl Kind {
     /// `configmaps`, as rules of RBAC have it, with its group: `roles.rbac.authorization.k8s.io`.
     #[must_use]
     pub fn resource(&self) -> String {
-        let ApiResource { group, plural, .. } = &self.0;
+        let ApiResource { group, plural, .. } = &self.resource;
         if group.is_empty() {
             plural.clone()
         } else {
@@ -62,8 +72,14 @@ impl Kind {
         }
     }
 
+    /// Whether its objects have a namespace.
+    #[must_use]
+    pub fn is_namespaced(&self) -> bool {
+        self.is_namespaced
+    }
+
     fn request(&self, namespace: &str) -> kube::core::Request {
-        kube::core::Request::new(DynamicObject::url_path(&self.0, Some(namespace)))
+        kube::core::Request::new(DynamicObject::url_path(&self.resource, Some(namespace)))
     }
 }
 
@@ -71,13 +87,15 @@ impl Cluster {
     /// Looks up a kind by the `apiVersion` and `kind` that manifests give.
     ///
     /// # Errors
-    /// It is not served, has no namespace, or the API server could not be asked.
+    /// It is not served, or the API server could not be asked.
     pub async fn kind(&self, api_version: &str, kind: &str) -> Result<Kind, KindError> {
         let version: GroupVersion = api_version.parse().map_err(|_| KindError::NotServed)?;
         let wanted = GroupVersionKind::gvk(&version.group, &version.version, kind);
         match discovery::pinned_kind(&self.client, &wanted).await {
-            Ok((_, capabilities)) if capabilities.scope == Scope::Cluster => Err(KindError::ClusterScoped),
-            Ok((resource, _)) => Ok(Kind(resource)),
+            Ok((resource, capabilities)) => Ok(Kind {
+                resource,
+                is_namespaced: capabilities.scope == Scope::Namespaced,
+            }),
             Err(kube::Error::Discovery(_)) => Err(KindError::NotServed),
             Err(error) => match Failure::from(error) {
                 Failure::NotFound(_) => Err(KindError::NotServed),
@@ -93,11 +111,30 @@ impl Cluster {
         kind: &Kind,
         selector: &str,
     ) -> impl Stream<Item = Result<MetadataEvent, Failure>> + Send + use<> {
-        let api = Api::<PartialObjectMeta<DynamicObject>>::all_with(self.client.clone(), &kind.0);
+        let api = Api::<PartialObjectMeta<DynamicObject>>::all_with(self.client.clone(), &kind.resource);
         let config = watcher::Config::default().page_size(PAGE_SIZE).labels(selector);
         watcher(api, config)
             .default_backoff()
             .map(|event| event.map_err(failure))
+    }
+
+    /// Reads one object, or that it is not there, then again whenever it changes. A failure is an item and waited out;
+    /// the stream does not end.
+    pub fn object(
+        &self,
+        kind: &Kind,
+        namespace: &str,
+        name: &str,
+    ) -> impl Stream<Item = Result<Option<Value>, Failure>> + Send + use<> {
+        let client = self.client.clone();
+        let api: Api<DynamicObject> = match namespace {
+            "" => Api::all_with(client, &kind.resource),
+            namespace => Api::namespaced_with(client, namespace, &kind.resource),
+        };
+        watch_object(api, name).default_backoff().map(|looked| match looked {
+            Ok(object) => Ok(object.map(tree)),
+            Err(error) => Err(failure(error)),
+        })
     }
 
     /// Reads the metadata of one object as it is stored now, or `None` when it is not there.
@@ -107,7 +144,7 @@ impl Cluster {
     pub async fn metadata_of(&self, kind: &Kind, namespace: &str, name: &str) -> Result<Option<ObjectMeta>, Error> {
         let built = kind.request(namespace).get_metadata(name, &GetParams::default());
         let answer = self
-            .call::<Metadata>("get", (&kind.0.kind, namespace, name), built)
+            .call::<Metadata>("get", (&kind.resource.kind, namespace, name), built)
             .await;
         absent_is_none(answer.map(|answer| answer.metadata))
     }
@@ -132,7 +169,7 @@ impl Cluster {
         let built = kind.request(namespace).patch(name, &params, &Patch::Apply(object));
         let built = built.map(metadata_only);
         let answer = self
-            .call::<Metadata>("apply", (&kind.0.kind, namespace, name), built)
+            .call::<Metadata>("apply", (&kind.resource.kind, namespace, name), built)
             .await;
         Ok(answer?.metadata)
     }
@@ -155,7 +192,7 @@ impl Cluster {
         let patch = Patch::Merge(changes);
         let built = kind.request(namespace).patch(name, &PatchParams::default(), &patch);
         let built = built.map(metadata_only);
-        let answer = self.call::<IgnoredAny>("patch", (&kind.0.kind, namespace, name), built);
+        let answer = self.call::<IgnoredAny>("patch", (&kind.resource.kind, namespace, name), built);
         answer.await.map(|_| ())
     }
 
@@ -176,10 +213,16 @@ impl Cluster {
         };
         let built: Built = kind.request(namespace).delete(name, &params);
         let answer = self
-            .call::<IgnoredAny>("delete", (&kind.0.kind, namespace, name), built)
+            .call::<IgnoredAny>("delete", (&kind.resource.kind, namespace, name), built)
             .await;
         absent_is_none(answer).map(|_| ())
     }
+}
+
+/// Without what nobody reads.
+fn tree(mut object: DynamicObject) -> Value {
+    object.metadata.managed_fields = None;
+    serde_json::to_value(object).expect("what was JSON is JSON")
 }
 
 fn failure(error: watcher::Error) -> Failure {

@@ -10,6 +10,7 @@ use super::super::metrics::Metrics;
 use super::index::Index;
 use super::kinds::Kinds;
 use super::pace::Pace;
+use super::related::RelatedObjects;
 use super::repairs::Repairs;
 use super::report::{Report, Stored};
 use super::{Options, Resources};
@@ -33,6 +34,7 @@ pub(super) struct Context {
     pub(super) repairs: Repairs,
     pub(super) report: Report,
     pub(super) pace: Pace,
+    pub(super) related: RelatedObjects,
     pub(super) metrics: Metrics,
     failures: Mutex<HashMap<String, u32>>,
 }
@@ -57,6 +59,7 @@ impl Context {
             repairs: Repairs::default(),
             report: Report::new(stored, metrics.clone()),
             pace: Pace::new(options.requests_per_second),
+            related: RelatedObjects::default(),
             options,
             metrics,
             failures: Mutex::default(),

@@ -144,10 +144,15 @@ impl Kinds {
         let mut failures = 0;
         loop {
             let error = match with.cluster.kind(version, kind).await {
-                Ok(found) => return found,
-                Err(error) => error,
+                Ok(found) if found.is_namespaced() => return found,
+                Ok(_) => "its objects have no namespace, and what is in none cannot belong to one".to_owned(),
+                Err(KindError::Failed(Failure::Unavailable { message, .. })) => {
+                    warn!(kind = %name, cause = message, "cannot look up a kind, trying again");
+                    String::new()
+                }
+                Err(error) => error.to_string(),
             };
-            if !matches!(error, KindError::Failed(Failure::Unavailable { .. })) {
+            if !error.is_empty() {
                 self.refuse(name, format!("{name} cannot be used: {error}"), with);
             }
             tokio::time::sleep(backoff(FIRST_PAUSE, failures.min(MOST_DOUBLINGS))).await;

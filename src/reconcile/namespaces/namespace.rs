@@ -11,7 +11,7 @@ use super::context::{Context, NamespaceMeta};
 use crate::api::names::reason;
 use crate::api::resources::ResourceError;
 use crate::resources::native::{Outcome, Stamp, plan};
-use crate::resources::{self, Desired, Set};
+use crate::resources::{self, Desired, Related, Set};
 use crate::template::folder::Pairs;
 
 /// Brings one namespace to what the folder wants of it. Harmless to repeat.
@@ -39,8 +39,12 @@ async fn step(namespace: &NamespaceMeta, ctx: &Context) -> Result<Action, Error>
     let Some(set) = ctx.current.set() else {
         return Ok(Action::await_change());
     };
+    // Nor is anything known before what the templates refer to is.
+    let Some(related) = ctx.related.of(set.references()) else {
+        return Ok(Action::await_change());
+    };
     let wanted = is_wanted(namespace, ctx);
-    let desired = match wanted.then(|| desired(namespace, &set)).transpose() {
+    let desired = match wanted.then(|| desired(namespace, &set, related)).transpose() {
         Ok(desired) => desired.unwrap_or_default(),
         Err(fault) => {
             ctx.report.note(&name, unrendered(&name, &fault));
@@ -70,13 +74,13 @@ fn is_wanted(namespace: &NamespaceMeta, ctx: &Context) -> bool {
     ctx.rules.want(|name| labels?.get(name).map(String::as_str))
 }
 
-fn desired(namespace: &NamespaceMeta, set: &Set) -> Result<Desired, resources::Error> {
+fn desired(namespace: &NamespaceMeta, set: &Set, related: Arc<Related>) -> Result<Desired, resources::Error> {
     let pairs = |pairs: &Option<Pairs>| pairs.clone().unwrap_or_default();
     set.desired(&resources::Namespace {
         name: namespace.name_any(),
         labels: pairs(&namespace.metadata.labels),
         annotations: pairs(&namespace.metadata.annotations),
-        related: Arc::default(),
+        related,
     })
 }
 

@@ -5,8 +5,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use futures::channel::mpsc;
-use futures::future::join4;
-use futures::{FutureExt, StreamExt};
+use futures::future::join5;
+use futures::{FutureExt, Stream, StreamExt};
 use kube::ResourceExt;
 use kube::runtime::controller::{self, Action};
 use kube::runtime::reflector::{self, ObjectRef, Store};
@@ -57,7 +57,13 @@ pub(in super::super) async fn run(
         set,
         changed: &changed,
     };
-    let watches = join4(
+    let follow_related = ctx
+        .related
+        .follow(cluster, &resources.current, resources.changes.clone(), || {
+            enqueue_all(&queue, &store);
+        });
+    let watches = join5(
+        follow_related,
         namespaces(&ctx, writer, queue.clone()),
         ctx.kinds.follow(requests, &follow),
         changed_sets(&ctx, resources.changes.clone(), &store, &queue),
@@ -66,30 +72,40 @@ pub(in super::super) async fn run(
     let controller = async {
         if stop.run_until_cancelled(store.wait_until_ready()).await.is_some() {
             resources.filled.send_replace(true);
-            ctx.report
-                .expect(store.state().iter().map(|namespace| namespace.name_any().into()));
-            let queued = refs.take_until(stop.cancelled()).map(Ok::<_, Infallible>);
-            let config = controller::Config::default().concurrency(concurrency);
-            let results = applier(
-                |namespace, ctx| namespace::reconcile(namespace, ctx).boxed(),
-                namespace::error_policy,
-                Arc::clone(&ctx),
-                store.clone(),
-                queued,
-                config,
-            );
-            results
-                .for_each(|result| {
-                    report(metrics, result);
-                    std::future::ready(())
-                })
-                .await;
+            let queued = refs.take_until(stop.cancelled());
+            controller(&ctx, store.clone(), queued, (metrics, concurrency)).await;
         }
     };
     tokio::select! {
         () = controller => info!("namespaces are not looked at any more"),
         _ = watches => {}
     }
+}
+
+/// Reconciles what is queued until the queue ends.
+async fn controller(
+    ctx: &Arc<Context>,
+    store: Store<NamespaceMeta>,
+    queued: impl Stream<Item = ObjectRef<NamespaceMeta>>,
+    (metrics, concurrency): (&Metrics, u16),
+) {
+    let all = store.state();
+    ctx.report
+        .expect(all.iter().map(|namespace| namespace.name_any().into()));
+    let results = applier(
+        |namespace, ctx| namespace::reconcile(namespace, ctx).boxed(),
+        namespace::error_policy,
+        Arc::clone(ctx),
+        store,
+        queued.map(Ok::<_, Infallible>),
+        controller::Config::default().concurrency(concurrency),
+    );
+    results
+        .for_each(|result| {
+            report(metrics, result);
+            std::future::ready(())
+        })
+        .await;
 }
 
 /// Keeps the store of namespaces and queues each that changes.

@@ -161,7 +161,7 @@ fn labels<'a>(parent: &Parent<'a>) -> Result<Labels<'a>, Error> {
 /// Rendered, unless this very namespace was rendered before.
 fn desired(request: &HookRequest<'_>, parent: &Parent<'_>, set: &Set) -> Result<Arc<Desired>, Error> {
     let metadata = &parent.metadata;
-    let related = request.related.filter(|_| set.has_references());
+    let related = request.related.filter(|_| !set.references().is_empty());
     let key = cache::key(&metadata.name, [metadata.labels, metadata.annotations, related]);
     if let Some(desired) = set.cache.get(&key) {
         return Ok(desired);

@@ -41,10 +41,10 @@ impl Reference {
             name: name.to_owned(),
         })
     }
-}
 
-impl fmt::Display for Reference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    /// The group and the key under which [`Related`](super::Related) has the object.
+    #[must_use]
+    pub fn keys(&self) -> (String, String) {
         let Self {
             api_version,
             kind,
@@ -52,7 +52,14 @@ impl fmt::Display for Reference {
             name,
         } = self;
         let slash = if namespace.is_empty() { "" } else { "/" };
-        write!(f, "{kind}.{api_version} {namespace}{slash}{name}")
+        (format!("{kind}.{api_version}"), format!("{namespace}{slash}{name}"))
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (group, key) = self.keys();
+        write!(f, "{group} {key}")
     }
 }
 

@@ -20,15 +20,13 @@ impl Related {
     /// The object that is meant. Its key has the namespace, or leaves it out where that is the parent's.
     #[must_use]
     pub fn get(&self, reference: &Reference) -> Option<&Value> {
-        let Reference {
-            api_version,
-            kind,
-            namespace,
-            name,
-        } = reference;
-        let group = self.0.get(&format!("{kind}.{api_version}"))?;
-        let own = || group.get(name).filter(|object| namespace_of(object) == namespace);
-        group.get(&format!("{namespace}/{name}")).or_else(own)
+        let (group, key) = reference.keys();
+        let group = self.0.get(&group)?;
+        let own = || {
+            let object = group.get(&reference.name)?;
+            (namespace_of(object) == reference.namespace).then_some(object)
+        };
+        group.get(&key).or_else(own)
     }
 
     /// Every text in them.
