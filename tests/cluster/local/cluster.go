@@ -17,6 +17,7 @@ type cluster struct {
 	ports     map[string]int
 
 	shippedRates bool // the controller manager starts with the request rate that Kubernetes ships
+	audit        bool // the API server logs who writes what
 }
 
 // The mark of a folder that `down` may remove.

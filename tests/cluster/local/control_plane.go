@@ -29,6 +29,9 @@ func (c *cluster) controlPlane() error {
 	if err := c.waitFor("etcd", "etcd is not healthy", 30*time.Second, c.etcdHealthy); err != nil {
 		return err
 	}
+	if err := c.writeAuditPolicy(); err != nil {
+		return err
+	}
 	if _, err := c.ensure(c.apiserver()); err != nil {
 		return err
 	}
@@ -134,7 +137,32 @@ func (c *cluster) apiserver() component {
 		// It accepts no loopback address, and keeps an old port after a restart on another: names.go does its work.
 		"--endpoint-reconciler-type=none",
 	}
+	if c.audit {
+		// Each line is written before its request is answered.
+		arguments = append(arguments, "--audit-policy-file="+c.auditPolicy(), "--audit-log-path="+c.path("logs", "audit.log"),
+			"--audit-log-mode=blocking")
+	}
 	return component{name: "kube-apiserver", arguments: arguments, files: []string{certs("ca.crt")}}
+}
+
+func (c *cluster) auditPolicy() string {
+	return c.path("config", "audit.yaml")
+}
+
+// writeAuditPolicy has every request logged that changes something, by its answer: one line each.
+func (c *cluster) writeAuditPolicy() error {
+	if !c.audit {
+		return nil
+	}
+	return writeFile(c.auditPolicy(), `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [RequestReceived]
+omitManagedFields: true
+rules:
+- level: Metadata
+  verbs: [create, update, patch, delete, deletecollection]
+- level: None
+`)
 }
 
 // apiserverReady is true once a user's first request will succeed: the default namespace is made after /readyz is.

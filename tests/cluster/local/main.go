@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-const usage = `usage: cluster up [--tier api|kwok|node] [--dir DIR] [--with PID] [--shipped-rates]
+const usage = `usage: cluster up [--tier api|kwok|node] [--dir DIR] [--with PID] [--shipped-rates] [--audit]
        cluster down [--keep] [--dir DIR]
        cluster load-image [--dir DIR] ARCHIVE NAME
        cluster binaries [--tier api|kwok|node|all]
@@ -34,6 +34,7 @@ func run(args []string) error {
 	keep := flags.Bool("keep", false, "stop the processes and keep the folder")
 	with := flags.Int("with", 0, "a process: once it has ended, the next command on any cluster ends this one")
 	shippedRates := flags.Bool("shipped-rates", false, "controllers no faster than Kubernetes ships them")
+	audit := flags.Bool("audit", false, "the API server logs who writes what")
 	if err := flags.Parse(args[1:]); err != nil {
 		return err
 	}
@@ -47,7 +48,7 @@ func run(args []string) error {
 	}
 	switch args[0] {
 	case "up":
-		c.with, c.shippedRates = owner(*with), *shippedRates
+		c.with, c.shippedRates, c.audit = owner(*with), *shippedRates, *audit
 		return c.locked(func() error { return c.up(*tier) })
 	case "down":
 		return c.down(*keep)
