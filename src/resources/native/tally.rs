@@ -30,6 +30,8 @@ pub struct Tally {
     /// The oldest first.
     errors: VecDeque<ResourceError>,
     kinds: BTreeSet<String>,
+    /// Not even the names of the namespaces are known yet.
+    is_new: bool,
     /// Namespaces of which nothing is known yet. Until they are, the last status stays: a restart changes nothing.
     expected: HashSet<Box<str>>,
 }
@@ -48,12 +50,14 @@ impl Tally {
         Self {
             kinds: last.kinds.iter().cloned().collect(),
             errors: last.errors.iter().cloned().collect(),
+            is_new: true,
             ..Self::default()
         }
     }
 
     /// These are the namespaces that there are: nothing is told before something is known of each.
     pub fn expect(&mut self, namespaces: impl IntoIterator<Item = Box<str>>) {
+        self.is_new = false;
         self.expected = namespaces.into_iter().collect();
         self.complete();
     }
@@ -139,7 +143,7 @@ impl Tally {
     #[must_use]
     pub fn status(&self, last: &ResourceSetStatus, faults: &[Fault], now: Time) -> ResourceSetStatus {
         let kinds = self.kinds.iter().cloned().collect();
-        if !self.expected.is_empty() {
+        if self.is_new || !self.expected.is_empty() {
             return ResourceSetStatus { kinds, ..last.clone() };
         }
         let Counts {
@@ -252,6 +256,7 @@ mod tests {
             ..ResourceSetStatus::default()
         };
         let mut tally = Tally::new(&last);
+        tally.expect([]);
         tally.note("a", outcome("a", 5, &["x", "y"]));
         tally.note("b", outcome("b", 3, &[]));
         tally.note("a", outcome("a", 4, &["y"]));
@@ -289,6 +294,7 @@ mod tests {
         let last = status(&before, &[]);
         let mut tally = Tally::new(&last);
         let told = |tally: &Tally| tally.status(&last, &[], Time(Timestamp::UNIX_EPOCH));
+        assert_eq!(told(&tally), last);
         tally.expect(["a", "b", "c"].map(Into::into));
         tally.note("b", outcome("b", 5, &["x"]));
         tally.note(
