@@ -2,21 +2,18 @@
 //! What it needs is in tests/cluster; where that cannot be had the test fails and says what is missing. Only a machine
 //! that lacks Go, root and Docker has an excuse.
 
+use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A control plane ends with its test, whichever way the test ends; the node stays for the next one.
 pub struct ControlPlane {
     folder: PathBuf,
     temporary: Option<tempfile::TempDir>,
-    _turn: Option<MutexGuard<'static, ()>>,
+    _turn: Option<File>,
 }
-
-/// One test at a time has the node, since there is one per machine.
-static NODE: Mutex<()> = Mutex::new(());
 
 impl ControlPlane {
     /// Starts `tests/cluster/up --tier api` in a folder of its own.
@@ -44,7 +41,9 @@ impl ControlPlane {
     /// Its tests and `make run` register webhooks in turns, so a `make run` in this checkout fails the test.
     pub fn node() -> Self {
         end_with_an_excuse();
-        let turn = NODE.lock().unwrap_or_else(PoisonError::into_inner);
+        // One test at a time has the node, since there is one per machine.
+        let turn = File::create(Path::new(env!("CARGO_TARGET_TMPDIR")).join("node")).unwrap();
+        turn.lock().unwrap();
         let folder = checkout().join("target/cluster");
         let plane = Self {
             folder,

@@ -21,6 +21,7 @@ pub mod fake;
 pub mod forward;
 pub mod http;
 pub mod merge;
+pub mod native;
 pub mod process;
 pub mod serve;
 pub mod server;

@@ -85,6 +85,11 @@ impl Process {
         assert!(sent.unwrap().success());
     }
 
+    /// Prints what it has said and nobody has read.
+    pub fn tail(&self) {
+        self.lines.try_iter().for_each(|line| eprintln!("{line}"));
+    }
+
     /// How it ended, and all that it still said.
     pub fn end(mut self) -> (ExitStatus, Vec<String>) {
         let lines = std::iter::from_fn(|| self.lines.recv_timeout(SOON).ok()).collect();

@@ -1,0 +1,356 @@
+//! One set of the native mode, on a control plane that the tests of a file share: a folder, a user, a label and namespaces
+//! of its own, and the process that applies them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::cluster::{ControlPlane, eventually, stationmaster};
+use super::http;
+use super::process::Process;
+
+/// The folder of templates that was in use: one object of each of these in a namespace.
+pub const KINDS: &str = "configmaps,resourcequotas,rolebindings,secrets,serviceaccounts";
+/// So many objects it makes in a namespace.
+pub const OBJECTS: usize = 5;
+
+/// The control plane of this process's tests; ends with the last of them that runs.
+static PLANE: Mutex<Weak<ControlPlane>> = Mutex::new(Weak::new());
+
+/// What is written at rest.
+pub const NOTHING: [&str; 0] = [];
+
+/// A set that no other test knows of.
+pub struct Native {
+    pub plane: Arc<ControlPlane>,
+    /// Of the ResourceSet, of the user that our process is, and the beginning of its namespaces' names.
+    pub name: &'static str,
+    pub templates: PathBuf,
+    process: Option<Running>,
+    home: TempDir,
+}
+
+struct Running {
+    process: Process,
+    health: u16,
+    metrics: u16,
+}
+
+impl Native {
+    /// With the folder that was in use, and every right.
+    pub fn new(name: &'static str) -> Self {
+        let native = Self::without_rights(name);
+        native.plane.kubectl(&[
+            "create",
+            "clusterrolebinding",
+            name,
+            "--clusterrole=cluster-admin",
+            &format!("--serviceaccount=default:{name}"),
+        ]);
+        native
+    }
+
+    /// The same for a user that may do nothing.
+    pub fn without_rights(name: &'static str) -> Self {
+        let plane = plane();
+        let home = tempfile::tempdir().unwrap();
+        let templates = home.path().join("templates");
+        fill(&templates);
+        plane.kubectl(&["create", "serviceaccount", name]);
+        let token = plane.kubectl(&["create", "token", name]);
+        fs::write(home.path().join("kubeconfig"), kubeconfig(&plane, &token)).unwrap();
+        Self {
+            plane,
+            name,
+            templates,
+            process: None,
+            home,
+        }
+    }
+
+    /// The label that wants a namespace in this set.
+    pub fn label(&self) -> String {
+        format!("{}.example/wanted", self.name)
+    }
+
+    /// `NAME-b` for `b`.
+    pub fn namespace(&self, name: &str) -> String {
+        format!("{}-{name}", self.name)
+    }
+
+    /// Makes namespaces that are wanted.
+    pub fn want(&self, names: &[&str]) {
+        self.make(names, "true");
+    }
+
+    /// Makes namespaces that nobody wants.
+    pub fn make_unwanted(&self, names: &[&str]) {
+        self.make(names, "false");
+    }
+
+    fn make(&self, names: &[&str], wanted: &str) {
+        let namespaces = names.iter().map(|name| {
+            let metadata = json!({"name": self.namespace(name), "labels": {self.label(): wanted}});
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
+        });
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": namespaces.collect::<Vec<_>>()});
+        self.create(&[], &list);
+    }
+
+    /// `kubectl create`, by nobody of ours.
+    pub fn create(&self, flags: &[&str], object: &Value) {
+        let output = self
+            .plane
+            .try_kubectl(&[&["create", "-f", "-"], flags].concat(), &object.to_string());
+        assert!(output.status.success(), "{output:?}");
+    }
+
+    /// kubectl in one of the namespaces.
+    pub fn kubectl(&self, namespace: &str, arguments: &[&str]) -> String {
+        self.plane
+            .kubectl(&[&["-n", &self.namespace(namespace)], arguments].concat())
+    }
+
+    /// An object in one of the namespaces, or nothing.
+    pub fn object(&self, namespace: &str, name: &str) -> Value {
+        let found = self.kubectl(
+            namespace,
+            &["get", "--ignore-not-found", "--show-managed-fields", "-o", "json", name],
+        );
+        serde_json::from_str(&found).unwrap_or_default()
+    }
+
+    /// Starts the process, which may not become ready.
+    pub fn start(&mut self, flags: &[&str]) {
+        let templates = format!("--templates-folder={}", self.templates.display());
+        let kubeconfig = format!("--kubeconfig={}", self.home.path().join("kubeconfig").display());
+        let (label, set) = (
+            format!("--label={}", self.label()),
+            format!("--resource-set={}", self.name),
+        );
+        let ours = [
+            "serve",
+            "--components=sync",
+            "--dispatch=native",
+            "--api-requests-per-second=1000",
+            "--health-probe-bind-address=127.0.0.1:0",
+            "--metrics-bind-address=127.0.0.1:0",
+            &templates,
+            &kubeconfig,
+            &label,
+            &set,
+        ];
+        // What is said last counts.
+        let said = |flag: &&&str| {
+            !flags
+                .iter()
+                .any(|more| more.split('=').next() == flag.split('=').next())
+        };
+        let ours: Vec<_> = ours.iter().filter(said).copied().collect();
+        let process = Process::start(&[&ours, flags].concat());
+        let (health, metrics) = (process.address("health").port(), process.address("metrics").port());
+        self.process = Some(Running {
+            process,
+            health,
+            metrics,
+        });
+    }
+
+    /// Ends the process at once, as a lost machine would.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
+    /// Waits until the process has applied all there is, and the ResourceSet tells so.
+    pub fn complete(&self, namespaces: usize) {
+        self.complete_with(namespaces, namespaces * OBJECTS);
+    }
+
+    /// The same for another folder.
+    pub fn complete_with(&self, namespaces: usize, objects: usize) {
+        let counts = json!([namespaces, objects, objects, 0, "True"]);
+        eventually(&format!("{counts} in {}", self.name), || {
+            let status = self.status();
+            let told = json!([
+                status["namespaces"],
+                status["wanted"],
+                status["applied"],
+                status["failed"],
+                ready(&status)["status"]
+            ]);
+            // What is told may be what an earlier process has told.
+            let known = |state| self.metric(&format!("stationmaster_resources{{state=\"{state}\"}}")) == objects;
+            (told == counts && known("wanted") && known("applied")).then_some(())
+        });
+    }
+
+    /// The status of the ResourceSet; nothing, as long as there is none.
+    pub fn status(&self) -> Value {
+        let found = self
+            .plane
+            .kubectl(&["get", "resourcesets", self.name, "--ignore-not-found", "-o", "json"]);
+        let set: Value = serde_json::from_str(&found).unwrap_or_default();
+        set["status"].clone()
+    }
+
+    /// Waits for an error about an object, or about a kind by its beginning, and gives its message.
+    pub fn error(&self, object: &str, reason: &str) -> String {
+        eventually(&format!("{reason} of {object} in {}", self.name), || {
+            let status = self.status();
+            let errors = status["errors"].as_array()?;
+            let mut messages = errors.iter().filter_map(|error| {
+                let text = |member: &str| error[member].as_str().unwrap_or_default();
+                let place = format!("{} {}/{}", text("kind"), text("namespace"), text("name"));
+                (place == object && error["reason"] == reason).then(|| text("message").to_owned())
+            });
+            messages.next()
+        })
+    }
+
+    /// Waits until readiness is so, and the reason for it in the ResourceSet.
+    pub fn until_ready(&self, is_ready: bool, reason: &str) {
+        eventually(&format!("readiness {is_ready}, {reason}"), || {
+            let health = self.process.as_ref()?.health;
+            let answer = http::get(health, "/readyz")?;
+            ((answer.status == 200) == is_ready && ready(&self.status())["reason"] == reason).then_some(())
+        });
+    }
+
+    /// What `/metrics` says of a name, or zero.
+    pub fn metric(&self, name: &str) -> usize {
+        let running = self.process.as_ref().unwrap();
+        let page = http::get(running.metrics, "/metrics").unwrap().body;
+        let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.map_or(0, |line| line.parse().unwrap())
+    }
+
+    /// All that carries our set's label: `configmaps NAME-b/settings` and its metadata.
+    pub fn objects(&self) -> BTreeMap<String, Value> {
+        let selector = format!("resources.stationmaster.dev/set={}", self.name);
+        let list = self.plane.get(&[KINDS, "--all-namespaces", "-l", &selector]);
+        let items = list["items"].as_array().unwrap().iter();
+        items
+            .map(|item| {
+                let metadata = &item["metadata"];
+                let text = |value: &Value| value.as_str().unwrap().to_owned();
+                let kind = text(&item["kind"]).to_lowercase();
+                let place = format!("{kind}s {}/{}", text(&metadata["namespace"]), text(&metadata["name"]));
+                (place, metadata.clone())
+            })
+            .collect()
+    }
+
+    /// One member of the metadata of each of them.
+    pub fn each(&self, member: &str) -> BTreeMap<String, Value> {
+        let objects = self.objects().into_iter();
+        objects
+            .map(|(place, metadata)| (place, metadata[member].clone()))
+            .collect()
+    }
+
+    /// Requests of our process that change something, by the API server's own account and in their order:
+    /// `patch configmaps NAME-b/settings`, with the status when it is a refusal.
+    pub fn writes(&self) -> Vec<String> {
+        let user = format!("system:serviceaccount:default:{}", self.name);
+        let log = fs::read_to_string(self.plane.folder().join("logs/audit.log")).unwrap();
+        let ours = log.lines().filter(|line| line.contains(&format!("\"{user}\"")));
+        let events = ours.map(|line| serde_json::from_str::<Value>(line).unwrap());
+        // The controllers use the same names in another namespace, and kubectl makes our token.
+        events
+            .filter(|event| event["user"]["username"] == user.as_str())
+            .map(|event| write(&event))
+            .collect()
+    }
+
+    /// The same after so many.
+    pub fn written_since(&self, count: usize) -> Vec<String> {
+        self.writes().split_off(count)
+    }
+
+    /// The same for the objects alone.
+    pub fn object_writes(&self) -> Vec<String> {
+        let writes = self.writes().into_iter();
+        writes.filter(|write| !write.contains(" resourcesets")).collect()
+    }
+
+    /// No write for so long; one fails at once.
+    pub fn rests(&self, span: Duration) {
+        let (before, end) = (self.writes().len(), Instant::now() + span);
+        while Instant::now() < end {
+            let writes = self.writes();
+            assert!(writes.len() == before, "written at rest: {:?}", &writes[before..]);
+            std::thread::park_timeout(Duration::from_millis(250));
+        }
+    }
+}
+
+impl Drop for Native {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}: {:#}", self.name, self.status());
+            if let Some(running) = &self.process {
+                running.process.tail();
+            }
+        }
+    }
+}
+
+/// The condition of a status.
+fn ready(status: &Value) -> &Value {
+    &status["conditions"][0]
+}
+
+fn write(event: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let object = &event["objectRef"];
+    let mut write = format!("{} {}", text(&event["verb"]), text(&object["resource"]));
+    if object["subresource"].is_string() {
+        write = format!("{write}/{}", text(&object["subresource"]));
+    }
+    write = format!("{write} {}", text(&object["namespace"]));
+    write = if object["namespace"].is_string() {
+        format!("{write}/{}", text(&object["name"]))
+    } else {
+        write + &text(&object["name"])
+    };
+    match event["responseStatus"]["code"].as_u64() {
+        Some(200..300) => write,
+        code => format!("{write} {}", code.unwrap_or_default()),
+    }
+}
+
+fn plane() -> Arc<ControlPlane> {
+    let mut shared = PLANE.lock().unwrap_or_else(PoisonError::into_inner);
+    shared.upgrade().unwrap_or_else(|| {
+        let plane = Arc::new(ControlPlane::start_with(&["--audit"]).with_crds());
+        *shared = Arc::downgrade(&plane);
+        plane
+    })
+}
+
+fn kubeconfig(plane: &ControlPlane, token: &str) -> String {
+    let view = plane.kubectl(&["config", "view", "--raw", "-o", "json"]);
+    let mut config: Value = serde_json::from_str(&view).unwrap();
+    config["users"][0]["user"] = json!({"token": token.trim()});
+    config.to_string()
+}
+
+/// The folder that was in use.
+pub fn fill(folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/sync/templates");
+    for file in fs::read_dir(source).unwrap().map(Result::unwrap) {
+        fs::copy(file.path(), folder.join(file.file_name())).unwrap();
+    }
+}
+
+/// What a namespace gets, as kubectl would apply it.
+pub fn rendered(folder: &Path, namespace: &str) -> String {
+    let folder = folder.to_str().unwrap();
+    stationmaster(&["render", "namespace", namespace, "--templates-folder", folder], "")
+}
