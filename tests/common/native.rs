@@ -198,6 +198,15 @@ impl Native {
         set["status"].clone()
     }
 
+    /// Waits until the ResourceSet tells of so many namespaces, and wanted, applied and failed objects.
+    pub fn told(&self, counts: [usize; 4]) {
+        eventually(&format!("{counts:?} in {}", self.name), || {
+            let status = self.status();
+            let told = ["namespaces", "wanted", "applied", "failed"].map(|count| status[count].clone());
+            (told == counts.map(Value::from)).then_some(())
+        });
+    }
+
     /// Waits for an error about an object, or about a kind by its beginning, and gives its message.
     pub fn error(&self, object: &str, reason: &str) -> String {
         eventually(&format!("{reason} of {object} in {}", self.name), || {
