@@ -104,6 +104,7 @@ mod tests {
         let busy = error(Failure::Unavailable {
             message: String::new(),
             retry_after,
+            is_internal: false,
         });
         assert_eq!((busy.retry(0), busy.result()), (Duration::from_secs(7), "unavailable"));
     }

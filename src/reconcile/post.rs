@@ -46,7 +46,9 @@ pub(super) async fn post(
         Failure::Forbidden(message) | Failure::Terminating(message) => {
             Ok(Outcome::Held(Held::for_now(&message, tries, None)))
         }
-        Failure::Unavailable { message, retry_after } => {
+        Failure::Unavailable {
+            message, retry_after, ..
+        } => {
             ctx.ledger.set_unanswered(uid(execution), Some(desired.name()));
             let held = Held::for_now(&message, tries, retry_after);
             Ok(Outcome::Held(Held {

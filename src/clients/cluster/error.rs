@@ -63,6 +63,8 @@ pub enum Failure {
         message: String,
         /// How long the API server asks us to wait.
         retry_after: Option<Duration>,
+        /// The API server is there and has failed at this request (500): another request may do well.
+        is_internal: bool,
     },
 }
 
@@ -72,7 +74,14 @@ impl Failure {
         Self::Unavailable {
             message: message.into(),
             retry_after: None,
+            is_internal: false,
         }
+    }
+
+    /// Whether the next request will fare no better.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        matches!(self, Self::Unavailable { is_internal: false, .. })
     }
 }
 
@@ -98,10 +107,14 @@ impl From<kube::Error> for Failure {
             409 => Self::Conflict(message),
             403 if terminating => Self::Terminating(message),
             400 | 413 | 415 | 422 => Self::Invalid(message),
-            401 | 408 | 429 | 500.. => {
+            401 | 408 | 410 | 429 | 500.. => {
                 let seconds = details.map_or(0, |details| details.retry_after_seconds);
                 let retry_after = (seconds > 0).then(|| Duration::from_secs(seconds.into()));
-                Self::Unavailable { message, retry_after }
+                Self::Unavailable {
+                    message,
+                    retry_after,
+                    is_internal: code == 500,
+                }
             }
             _ => Self::Forbidden(message),
         }
@@ -146,7 +159,11 @@ mod tests {
             failure(429, "TooManyRequests"),
             Failure::Unavailable { retry_after: None, .. }
         ));
-        assert!(matches!(failure(500, "InternalError"), Failure::Unavailable { .. }));
+        for (code, is_outage) in [(500, false), (503, true), (410, true)] {
+            let failure = failure(code, "InternalError");
+            assert!(matches!(failure, Failure::Unavailable { .. }));
+            assert_eq!(failure.is_outage(), is_outage, "{code}");
+        }
         assert!(matches!(failure(401, "Unauthorized"), Failure::Unavailable { .. }));
     }
 

@@ -56,7 +56,9 @@ impl Refusal {
     /// What an answer of the API server means to the caller.
     pub(super) fn of(failure: Failure) -> Self {
         match failure {
-            Failure::Unavailable { message, retry_after } => Self::Unavailable { message, retry_after },
+            Failure::Unavailable {
+                message, retry_after, ..
+            } => Self::Unavailable { message, retry_after },
             failure => Self::Refused(failure.to_string()),
         }
     }

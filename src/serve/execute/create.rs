@@ -110,6 +110,7 @@ fn late() -> Failure {
     Failure::Unavailable {
         message: format!("no answer within {DEADLINE:?}"),
         retry_after: None,
+        is_internal: false,
     }
 }
 
