@@ -6,11 +6,12 @@ use super::compiled::Error;
 /// Longest text that is told: what an event's message may have.
 const BYTES: usize = 1024;
 /// What the API server writes before a value that it refuses.
-const VALUE_FOLLOWS: [&str; 4] = [
+const VALUE_FOLLOWS: [&str; 5] = [
     "Invalid value: ",
     "Unsupported value: ",
     "Duplicate value: ",
     "Not found: ",
+    ", got ",
 ];
 /// From here on the API server tells of a decoder that quotes what it has read.
 const UNDECODABLE: &str = " cannot be handled as a ";
@@ -155,6 +156,10 @@ mod tests {
             (
                 r#"[spec.a[1]: Duplicate value: {"name":"s"}, spec.b: Not found: "s"]"#,
                 "[spec.a[1]: Duplicate value: …, spec.b: Not found: …]",
+            ),
+            (
+                "typed patch object: .data.a: expected string, got &value.valueUnstructured{Value:123}\n.data.b: x",
+                "typed patch object: .data.a: expected string, got …: x",
             ),
             ("[spec.a: Duplicate value: s]", "[spec.a: Duplicate value: …]"),
             (r#"spec.a: Invalid value: "s"#, "spec.a: Invalid value: …"),
