@@ -75,6 +75,10 @@ pub mod reason {
     pub const FORBIDDEN: &str = "Forbidden";
     /// The API server takes no such object.
     pub const INVALID: &str = "Invalid";
+    /// The object, or its kind, is not there any more.
+    pub const NOT_FOUND: &str = "NotFound";
+    /// Another object of that name is being deleted.
+    pub const DELETING: &str = "Deleting";
     /// The kind cannot be used.
     pub const KIND_UNUSABLE: &str = "KindUnusable";
     /// Metacontroller keeps the object.

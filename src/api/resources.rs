@@ -51,7 +51,7 @@ pub struct ResourceSetStatus {
 }
 
 /// One thing that is not as it is wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ResourceError {
     /// Where.

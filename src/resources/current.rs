@@ -15,12 +15,17 @@ pub struct Current {
 
 impl Default for Current {
     fn default() -> Self {
-        let unread = Fault::of_folder("the folder of templates is being read: it has to stay unchanged for a moment");
         Self {
             set: ArcSwapOption::empty(),
-            faults: ArcSwap::from_pointee(vec![unread]),
+            faults: ArcSwap::from_pointee(unread()),
         }
     }
+}
+
+fn unread() -> Vec<Fault> {
+    vec![Fault::of_folder(
+        "the folder of templates is being read: it has to stay unchanged for a moment",
+    )]
 }
 
 impl Current {
@@ -44,6 +49,13 @@ impl Current {
         self.faults.load_full()
     }
 
+    /// The same, but nothing while the folder has not been read for the first time.
+    #[must_use]
+    pub fn found_faults(&self) -> Arc<Vec<Fault>> {
+        let faults = self.faults();
+        if *faults == unread() { Arc::default() } else { faults }
+    }
+
     /// A good set takes the place of the last one.
     pub fn replace(&self, set: Set) {
         self.set.store(Some(Arc::new(set)));
@@ -65,6 +77,7 @@ mod tests {
     fn the_last_good_set_stays_in_force() {
         let current = Current::default();
         assert!(current.set().is_none() && !current.faults().is_empty());
+        assert!(current.found_faults().is_empty());
         let options = Options {
             allow_empty: true,
             ..Options::default()
@@ -74,6 +87,8 @@ mod tests {
         let fault = Fault::of_folder("gone");
         current.fail(vec![fault.clone()]);
         assert!(current.set().is_some());
-        assert_eq!(*current.faults(), [fault]);
+        for faults in [current.faults(), current.found_faults()] {
+            assert_eq!(*faults, std::slice::from_ref(&fault));
+        }
     }
 }

@@ -19,7 +19,7 @@ pub struct Stamp<'a> {
 }
 
 /// Stands for everything that is wanted of one object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub struct Digest(u128);
 
 impl fmt::Display for Digest {

@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 
-use super::observed::applied_fields;
+use super::observed::{applied_fields, is_found};
 use crate::api::names::{annotation, label};
 
 /// What is to be done with a wanted object that does not carry our label yet, or not as we left it.
@@ -42,12 +42,11 @@ pub fn meeting(there: Option<&ObjectMeta>, (set, manager): (&str, &str), adopt: 
         .as_ref()
         .and_then(|labels| labels.get(label::RESOURCE_SET));
     // Somebody may have taken our label off, or have restored a backup under another field manager.
-    let ours = labelled.is_some_and(|own| own == set) || applied_fields(metadata, manager).is_some();
+    let applied = applied_fields(metadata, manager);
+    let ours = labelled.is_some_and(|own| own == set) || applied.is_some();
+    let found = applied.is_some_and(is_found);
     match (ours, has(annotation::DECORATOR_CONTROLLER)) {
-        (true, _) => Meeting::Apply {
-            force: true,
-            found: has(annotation::FOUND),
-        },
+        (true, _) => Meeting::Apply { force: !found, found },
         (false, true) if adopt => Meeting::Adopt,
         (false, true) => Meeting::Metacontroller,
         (false, false) => Meeting::Apply {
@@ -64,12 +63,13 @@ pub fn meeting(there: Option<&ObjectMeta>, (set, manager): (&str, &str), adopt: 
 pub fn taken_over(metadata: &ObjectMeta, manager: &str) -> Vec<ManagedFieldsEntry> {
     let marker = format!("f:{}", annotation::DECORATOR_CONTROLLER);
     let mut fields = metadata.managed_fields.clone().unwrap_or_default();
-    for entry in &mut fields {
+    let marks = |entry: &&mut ManagedFieldsEntry| {
         let owned = entry.fields_v1.as_ref();
-        if owned.is_some_and(|owned| !owned.0["f:metadata"]["f:annotations"][&marker].is_null()) {
-            entry.manager = Some(manager.to_owned());
-            entry.operation = Some("Apply".to_owned());
-        }
+        owned.is_some_and(|owned| !owned.0["f:metadata"]["f:annotations"][&marker].is_null())
+    };
+    if let Some(entry) = fields.iter_mut().find(marks) {
+        entry.manager = Some(manager.to_owned());
+        entry.operation = Some("Apply".to_owned());
     }
     fields
 }
@@ -100,14 +100,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ours_is_taken_back() {
+    fn what_is_ours_is_taken_back_unless_it_was_found() {
         let labelled = json!({"labels": {"resources.stationmaster.dev/set": "default"}});
         assert_eq!(met(labelled, false), apply(true, false));
-        let managed = json!({
-            "annotations": {"resources.stationmaster.dev/found": "true"},
-            "managedFields": [{"manager": "us", "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {}}}],
-        });
-        assert_eq!(met(managed, false), apply(true, true));
+        let managed = |fields: Value| {
+            json!({
+                "annotations": {"resources.stationmaster.dev/found": "true"},
+                "managedFields": [{"manager": "us", "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": fields}],
+            })
+        };
+        assert_eq!(
+            met(managed(json!({"f:data": {}})), false),
+            apply(true, false),
+            "somebody else says that it was found"
+        );
+        let found = json!({"f:metadata": {"f:annotations": {"f:resources.stationmaster.dev/found": {}}}});
+        assert_eq!(met(managed(found), false), apply(false, true));
         let updated = json!({
             "managedFields": [{"manager": "us", "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": {"f:data": {}}}],
         });

@@ -15,4 +15,4 @@ pub use applied::{Digest, Stamp};
 pub use meeting::{Meeting, meeting, taken_over};
 pub use observed::{Known, Observed};
 pub use plan::{Plan, Step, plan};
-pub use tally::{Outcome, Tally};
+pub use tally::{Folder, Outcome, Tally};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use serde_json::Value;
 
 use super::applied::{Digest, Stamp};
 use super::ownership;
@@ -31,11 +32,12 @@ impl Observed {
             pairs.as_ref().and_then(|pairs| pairs.get(name)).cloned()
         };
         let digest = pair(&metadata.annotations, annotation::DIGEST);
+        let applied = applied_fields(metadata, manager);
         let namespace_uid = pair(&metadata.labels, label::NAMESPACE_UID);
         Self {
             digest: digest.and_then(|digest| digest.parse().ok()),
-            fields: applied_fields(metadata, manager).map(share),
-            found: pair(&metadata.annotations, annotation::FOUND).is_some(),
+            found: applied.is_some_and(is_found),
+            fields: applied.map(|fields| share(fields.to_string())),
             deleting: metadata.deletion_timestamp.is_some(),
             namespace_uid: namespace_uid.and_then(|uid| compact(&uid)),
         }
@@ -58,16 +60,22 @@ impl Observed {
     }
 }
 
+/// Whether we have noted that the object was there before. That somebody else says so does not count: it would take
+/// the object out of our hands.
+pub(super) fn is_found(applied: &Value) -> bool {
+    let own = format!("f:{}", annotation::FOUND);
+    !applied["f:metadata"]["f:annotations"][own].is_null()
+}
+
 /// What a field manager owns by having applied it.
-pub(super) fn applied_fields(metadata: &ObjectMeta, manager: &str) -> Option<String> {
+pub(super) fn applied_fields<'m>(metadata: &'m ObjectMeta, manager: &str) -> Option<&'m Value> {
     let entries = metadata.managed_fields.iter().flatten();
     let mut applied = entries.filter(|entry| {
         entry.manager.as_deref() == Some(manager)
             && entry.operation.as_deref() == Some("Apply")
             && entry.subresource.as_deref().unwrap_or_default().is_empty()
     });
-    let fields = applied.next()?.fields_v1.as_ref()?;
-    Some(fields.0.to_string())
+    Some(&applied.next()?.fields_v1.as_ref()?.0)
 }
 
 /// A UID in a third of its letters; nothing, when it is none of the usual form.
@@ -85,6 +93,8 @@ pub struct Known {
     pub name: Box<str>,
     /// As it was last seen.
     pub observed: Observed,
-    /// The digest for which it was found to be as it is wanted, its fields being what they are.
-    pub settled: Option<Digest>,
+    /// What this process has applied, or has found to hold.
+    pub applied: Option<Digest>,
+    /// Nothing has changed since.
+    pub settled: bool,
 }

@@ -17,7 +17,7 @@ pub(super) fn owns(fields: &Value, wanted: &Value) -> bool {
     };
     wanted
         .iter()
-        .filter(|(name, _)| !NOT_MANAGED.contains(&name.as_str()))
+        .filter(|(name, value)| !NOT_MANAGED.contains(&name.as_str()) && !is_empty_list(value))
         .all(|(name, value)| match value {
             Value::Object(metadata) if name == "metadata" => owns_metadata(fields, metadata),
             _ => member(fields, name).is_some_and(|owned| covers(owned, value)),
@@ -47,10 +47,16 @@ fn covers(owned: &Value, value: &Value) -> bool {
     match value {
         Value::Object(members) => members
             .iter()
+            .filter(|(_, value)| !is_empty_list(value))
             .all(|(name, value)| member(owned, name).is_some_and(|owned| covers(owned, value))),
         Value::Array(items) => items.iter().all(|item| owns_item(owned, item)),
         _ => true,
     }
+}
+
+/// An empty list whose items have owners of their own is among nobody's fields.
+fn is_empty_list(value: &Value) -> bool {
+    value.as_array().is_some_and(Vec::is_empty)
 }
 
 /// Keys that the item leaves out have a default.
@@ -110,6 +116,8 @@ mod tests {
         let wanted = json!({"rules": [{"verbs": ["get"]}], "spec": {"selector": {"a": "b"}, "empty": {}}});
         let fields = json!({"f:rules": {}, "f:spec": {"f:selector": {}, "f:empty": {}}});
         assert!(owns(&fields, &wanted));
+        let listless = json!({"rules": [], "spec": {"empty": {}, "ports": []}});
+        assert!(owns(&json!({"f:spec": {"f:empty": {}, "f:other": {}}}), &listless));
         assert!(!owns(&json!({"f:rules": {}, "f:spec": {"f:selector": {}}}), &wanted));
     }
 

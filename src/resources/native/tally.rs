@@ -1,6 +1,8 @@
 //! What became of all namespaces together: counts, the last errors, and whether everything is as it is wanted.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque, hash_map::DefaultHasher};
+
+use std::hash::{Hash, Hasher};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -22,6 +24,15 @@ pub struct Outcome {
     pub is_early: bool,
 }
 
+/// How the folder of templates is.
+#[derive(Debug, Clone, Copy)]
+pub struct Folder<'a> {
+    /// What is wrong with it now.
+    pub faults: &'a [Fault],
+    /// Whether there was a good set, which stays in force.
+    pub is_in_force: bool,
+}
+
 /// What became of all of them.
 #[derive(Debug, Default)]
 pub struct Tally {
@@ -41,6 +52,8 @@ struct Counts {
     wanted: u32,
     applied: u32,
     failed: u32,
+    /// Of the errors: what is still wrong stays where it is in the list, or out of it, and the status comes to rest.
+    errors: u64,
 }
 
 impl Tally {
@@ -79,13 +92,18 @@ impl Tally {
             wanted,
             applied,
             failed: u32::try_from(errors.len()).unwrap_or(u32::MAX),
+            errors: hash(&errors),
         };
         self.subtract(namespace);
         self.total.add(counts);
-        self.namespaces.insert(namespace.into(), counts);
-        let told = self.errors.iter().filter(|error| error.namespace == namespace);
-        // What is still wrong stays where it is, or the status would never rest.
-        if !told.eq(errors.iter()) {
+        let before = self.namespaces.insert(namespace.into(), counts);
+        let told = || self.errors.iter().filter(|error| error.namespace == namespace);
+        let is_told = match before {
+            Some(before) => before.errors == counts.errors,
+            // By an earlier process.
+            None => told().eq(errors.iter()),
+        };
+        if !is_told {
             self.errors.retain(|error| error.namespace != namespace);
             self.errors.extend(errors);
             let surplus = self.errors.len().saturating_sub(MOST_ERRORS);
@@ -135,31 +153,40 @@ impl Tally {
             wanted,
             applied,
             failed,
+            ..
         } = self.total;
         (wanted, applied, failed)
     }
 
     /// What the ResourceSet says next.
     #[must_use]
-    pub fn status(&self, last: &ResourceSetStatus, faults: &[Fault], now: Time) -> ResourceSetStatus {
+    pub fn status(&self, last: &ResourceSetStatus, folder: Folder<'_>, now: Time) -> ResourceSetStatus {
         let kinds = self.kinds.iter().cloned().collect();
-        if self.is_new || !self.expected.is_empty() {
-            return ResourceSetStatus { kinds, ..last.clone() };
+        let mut conditions = last.conditions.clone();
+        let is_complete = !self.is_new && self.expected.is_empty();
+        if is_complete || !folder.faults.is_empty() {
+            let (status, reason, message) = self.readiness(folder);
+            let claim = Claim {
+                type_: condition_type::READY,
+                status,
+                reason,
+                message: &message,
+            };
+            condition::set(&mut conditions, claim, None, now);
+        }
+        if !is_complete {
+            return ResourceSetStatus {
+                kinds,
+                conditions,
+                ..last.clone()
+            };
         }
         let Counts {
             wanted,
             applied,
             failed,
+            ..
         } = self.total;
-        let mut conditions = last.conditions.clone();
-        let (status, reason, message) = self.readiness(faults);
-        let claim = Claim {
-            type_: condition_type::READY,
-            status,
-            reason,
-            message: &message,
-        };
-        condition::set(&mut conditions, claim, None, now);
         ResourceSetStatus {
             namespaces: u32::try_from(self.namespaces.len()).unwrap_or(u32::MAX),
             wanted,
@@ -171,19 +198,25 @@ impl Tally {
         }
     }
 
-    fn readiness(&self, faults: &[Fault]) -> (&'static str, &'static str, String) {
+    fn readiness(&self, folder: Folder<'_>) -> (&'static str, &'static str, String) {
         let Counts {
             wanted,
             applied,
             failed,
+            ..
         } = self.total;
-        if let [first, rest @ ..] = faults {
+        if let [first, rest @ ..] = folder.faults {
             let more = if rest.is_empty() {
                 String::new()
             } else {
                 format!(" (and {} more)", rest.len())
             };
-            let message = format!("the folder is no set, the last good one stays in force: {first}{more}");
+            let stays = if folder.is_in_force {
+                "the last good one stays in force"
+            } else {
+                "nothing is applied or removed"
+            };
+            let message = format!("the folder is no set, {stays}: {first}{more}");
             return ("False", reason::FOLDER_FAULT, message);
         }
         match (failed, wanted.saturating_sub(applied)) {
@@ -208,6 +241,12 @@ impl Tally {
             self.total.failed -= counts.failed;
         }
     }
+}
+
+fn hash(errors: &[ResourceError]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    errors.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Counts {
@@ -239,7 +278,15 @@ mod tests {
     }
 
     fn status(tally: &Tally, faults: &[Fault]) -> ResourceSetStatus {
-        tally.status(&ResourceSetStatus::default(), faults, Time(Timestamp::UNIX_EPOCH))
+        after(tally, &ResourceSetStatus::default(), faults)
+    }
+
+    fn after(tally: &Tally, last: &ResourceSetStatus, faults: &[Fault]) -> ResourceSetStatus {
+        let folder = Folder {
+            faults,
+            is_in_force: true,
+        };
+        tally.status(last, folder, Time(Timestamp::UNIX_EPOCH))
     }
 
     fn names(tally: &Tally) -> Vec<String> {
@@ -280,7 +327,8 @@ mod tests {
         let last = names(&tally);
         assert_eq!((last.len(), &*last[0], &*last[99]), (MOST_ERRORS, "1/x", "100/x"));
         tally.note("1", outcome("1", 1, &["x"]));
-        assert_eq!(names(&tally), last);
+        tally.note("0", outcome("0", 1, &["x"]));
+        assert_eq!(names(&tally), last, "what was told before is not told again");
         tally.note("1", outcome("1", 2, &["y"]));
         assert_eq!(names(&tally)[99], "1/y");
     }
@@ -293,8 +341,7 @@ mod tests {
         before.note("b", outcome("b", 5, &["x"]));
         let last = status(&before, &[]);
         let mut tally = Tally::new(&last);
-        let told = |tally: &Tally| tally.status(&last, &[], Time(Timestamp::UNIX_EPOCH));
-        assert_eq!(told(&tally), last);
+        let told = |tally: &Tally| after(tally, &last, &[]);
         tally.expect(["a", "b", "c"].map(Into::into));
         tally.note("b", outcome("b", 5, &["x"]));
         tally.note(
@@ -306,6 +353,11 @@ mod tests {
         );
         tally.forget("c");
         assert_eq!(told(&tally), last);
+        let broken = after(&tally, &last, &[Fault::of_folder("gone")]);
+        assert_eq!(
+            (&*broken.conditions[0].reason, broken.wanted),
+            ("FolderFault", last.wanted)
+        );
         tally.note_kind("Secret.v1");
         assert_eq!(
             told(&tally),
