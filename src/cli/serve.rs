@@ -119,7 +119,7 @@ pub struct ControllerArgs {
     /// Namespace of the Lease. [default: the pod's namespace, else --default-namespace]
     #[arg(long, value_name = "NAMESPACE")]
     pub leader_election_namespace: Option<String>,
-    /// How many executions are reconciled at a time.
+    /// How many executions, and with --dispatch native how many namespaces, are reconciled at a time.
     #[arg(long, value_name = "NUMBER", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
     /// Kubeconfig to reach the API server with. [default: $KUBECONFIG, ~/.kube/config, in a cluster the service account]

@@ -22,6 +22,9 @@ pub(super) fn warn(args: &ServeArgs) {
     if syncs && args.resources.folder.folder().is_none() {
         tracing::warn!("sync is off: pass --templates-folder");
     }
+    if args.is_native() && in_cluster() && !args.controllers.leader_elect {
+        tracing::warn!("two replicas, or an old and a new one, would both write: pass --leader-elect");
+    }
     let open = args.execute.execute_token_file.is_none() && !plan::web_server(args, in_cluster()).is_loopback();
     if open && args.components.contains(&Component::Execute) {
         tracing::warn!(

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
+use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::super::metrics::Metrics;
 use super::index::Index;
@@ -24,6 +25,7 @@ pub(super) type NamespaceMeta = PartialObjectMeta<Namespace>;
 /// Shared by all reconciles of one term of leadership.
 pub(super) struct Context {
     pub(super) cluster: Cluster,
+    store: Store<NamespaceMeta>,
     pub(super) current: Arc<Current>,
     pub(super) rules: Rules,
     pub(super) options: Options,
@@ -41,7 +43,7 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn new(
-        cluster: Cluster,
+        (cluster, store): (Cluster, Store<NamespaceMeta>),
         resources: &Resources,
         (metrics, stored): (Metrics, &Stored),
         kinds: Kinds,
@@ -51,6 +53,7 @@ impl Context {
         let manager = format!("{FIELD_MANAGER}/{}", options.set);
         Self {
             cluster,
+            store,
             current: Arc::clone(&resources.current),
             rules: resources.rules.clone(),
             index: Index::new(manager.clone()),
@@ -64,6 +67,22 @@ impl Context {
             metrics,
             failures: Mutex::default(),
         }
+    }
+
+    /// The version of a namespace as the watch has told it last.
+    pub(super) fn version_of(&self, namespace: &str) -> Option<String> {
+        self.store
+            .get(&ObjectRef::new(namespace))?
+            .metadata
+            .resource_version
+            .clone()
+    }
+
+    /// Forgets what is no namespace any more.
+    pub(super) fn retain(&self, is_there: impl Fn(&str) -> bool) {
+        self.failing().retain(|namespace, _| is_there(namespace));
+        self.repairs.retain_namespaces(&is_there);
+        self.report.retain(is_there);
     }
 
     /// How often in a row a namespace has failed before.

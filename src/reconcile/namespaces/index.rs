@@ -18,8 +18,17 @@ pub(super) struct Index {
 #[derive(Debug, Default)]
 struct Inner {
     namespaces: HashMap<Box<str>, Vec<Entry>>,
-    /// Equal objects of many namespaces own equal fields: one copy of each.
-    fields: HashSet<Arc<str>>,
+    kinds: HashMap<Arc<str>, Seen>,
+    fields: Fields,
+}
+
+/// How far the watch of a kind has come.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    /// Counts its lists.
+    list: u32,
+    /// The latest version that it has shown.
+    version: u64,
 }
 
 #[derive(Debug)]
@@ -46,46 +55,70 @@ impl Index {
         entries.map(|entry| entry.known.clone()).collect()
     }
 
-    /// Notes an object as a watch or an answer shows it; true when that tells something new. `list` counts the lists of
-    /// its kind.
-    pub(super) fn note(&self, kind: &Arc<str>, metadata: &ObjectMeta, list: u32) -> bool {
-        self.noted(kind, metadata, list, None)
+    /// A new list of a kind begins. It may be of an earlier time, where a backup was restored: whatever it shows is news.
+    pub(super) fn list_begins(&self, kind: &Arc<str>) {
+        let mut inner = self.inner();
+        let seen = inner.kinds.entry(Arc::clone(kind)).or_default();
+        seen.list += 1;
+        seen.version = 0;
+        let entries = inner.namespaces.values_mut().flatten();
+        for entry in entries.filter(|entry| entry.known.kind == *kind) {
+            entry.version = 0;
+        }
+    }
+
+    /// Notes an object as a watch or a list shows it; true when that tells something new.
+    pub(super) fn note(&self, kind: &Arc<str>, metadata: &ObjectMeta) -> bool {
+        let (namespace, name) = place(metadata);
+        let (version, mut inner) = (version(metadata), self.inner());
+        let Inner {
+            namespaces,
+            kinds,
+            fields,
+        } = &mut *inner;
+        let seen = kinds.entry(Arc::clone(kind)).or_default();
+        seen.version = seen.version.max(version);
+        let observed = Observed::of(metadata, &self.manager, |text| fields.shared(text));
+        let entries = namespaces.entry(namespace.into()).or_default();
+        let Some(entry) = entries.iter_mut().find(|entry| entry.is(kind, name)) else {
+            entries.push(Entry::new(kind, name, observed, (version, seen.list)));
+            return true;
+        };
+        entry.list = seen.list;
+        entry.see(observed, version)
     }
 
     /// Notes an object as our apply has left it.
-    pub(super) fn applied(&self, kind: &Arc<str>, metadata: &ObjectMeta, digest: Digest) {
-        self.noted(kind, metadata, 0, Some(digest));
-    }
-
-    fn noted(&self, kind: &Arc<str>, metadata: &ObjectMeta, list: u32, settled: Option<Digest>) -> bool {
+    pub(super) fn applied(&self, kind: &str, metadata: &ObjectMeta, digest: Digest) {
         let (namespace, name) = place(metadata);
-        let mut inner = self.inner();
-        let Inner { namespaces, fields } = &mut *inner;
-        let observed = Observed::of(metadata, &self.manager, |text| shared(fields, text));
-        let version = version(metadata);
-        let entries = namespaces.entry(namespace.into()).or_default();
-        let Some(entry) = entries.iter_mut().find(|entry| entry.is(kind, name)) else {
-            let known = Known {
-                kind: Arc::clone(kind),
-                name: name.into(),
-                observed,
-                settled,
-            };
-            entries.push(Entry { known, version, list });
-            return true;
+        let (version, mut inner) = (version(metadata), self.inner());
+        let Inner {
+            namespaces,
+            kinds,
+            fields,
+        } = &mut *inner;
+        let (Some((kind, seen)), observed) = (
+            kinds.get_key_value(kind),
+            Observed::of(metadata, &self.manager, |text| fields.shared(text)),
+        ) else {
+            return;
         };
-        entry.list = entry.list.max(list);
-        if version < entry.version {
-            return false;
-        }
-        entry.version = version;
-        let news = entry.known.observed != observed;
-        if news {
-            entry.known.settled = None;
-            entry.known.observed = observed;
-        }
-        entry.known.settled = settled.or(entry.known.settled);
-        news
+        let entries = namespaces.entry(namespace.into()).or_default();
+        let at = entries.iter().position(|entry| entry.is(kind, name));
+        let entry = match at {
+            Some(at) => &mut entries[at],
+            // The watch has come past it and does not show it: it is gone already, and that was told.
+            None if version <= seen.version => return,
+            None => {
+                entries.push(Entry::new(kind, name, observed.clone(), (version, seen.list)));
+                entries.last_mut().expect("it was pushed")
+            }
+        };
+        entry.see(observed, version);
+        entry.known.applied = Some(digest);
+        // Somebody may have changed it since.
+        entry.known.settled = entry.version <= version;
+        entry.list = seen.list;
     }
 
     /// An object as its metadata shows it.
@@ -99,7 +132,8 @@ impl Index {
         let entries = inner.namespaces.get_mut(namespace).into_iter().flatten();
         let entry = entries.map(|entry| &mut entry.known).find(|own| *own == known);
         if let Some(own) = entry {
-            own.settled = Some(digest);
+            own.applied = Some(digest);
+            own.settled = true;
         }
     }
 
@@ -120,12 +154,13 @@ impl Index {
     }
 
     /// A list of a kind is complete: what was not in it is gone. Gives namespace and name of each.
-    pub(super) fn listed(&self, kind: &Arc<str>, list: u32) -> Vec<(String, String)> {
+    pub(super) fn list_ends(&self, kind: &Arc<str>) -> Vec<(String, String)> {
         let mut gone = Vec::new();
         let mut inner = self.inner();
+        let list = inner.kinds.get(kind).copied().unwrap_or_default().list;
         inner.namespaces.retain(|namespace, entries| {
             entries.retain(|entry| {
-                let stays = *entry.known.kind != **kind || entry.list == list;
+                let stays = entry.known.kind != *kind || entry.list == list;
                 if !stays {
                     gone.push((namespace.to_string(), entry.known.name.to_string()));
                 }
@@ -133,7 +168,6 @@ impl Index {
             });
             !entries.is_empty()
         });
-        inner.fields.retain(|fields| Arc::strong_count(fields) > 1);
         gone
     }
 
@@ -143,18 +177,57 @@ impl Index {
 }
 
 impl Entry {
+    fn new(kind: &Arc<str>, name: &str, observed: Observed, (version, list): (u64, u32)) -> Self {
+        let known = Known {
+            kind: Arc::clone(kind),
+            name: name.into(),
+            observed,
+            applied: None,
+            settled: false,
+        };
+        Self { known, version, list }
+    }
+
+    /// Takes what is seen, unless that is of an earlier time; true when it tells something new.
+    fn see(&mut self, observed: Observed, version: u64) -> bool {
+        if version < self.version {
+            return false;
+        }
+        self.version = version;
+        let is_news = self.known.observed != observed;
+        if is_news {
+            self.known.observed = observed;
+            self.known.settled = false;
+        }
+        is_news
+    }
+
     fn is(&self, kind: &str, name: &str) -> bool {
         *self.known.kind == *kind && *self.known.name == *name
     }
 }
 
-fn shared(fields: &mut HashSet<Arc<str>>, text: String) -> Arc<str> {
-    if let Some(known) = fields.get(text.as_str()) {
-        return Arc::clone(known);
+/// Equal objects of many namespaces own equal fields: one copy of each.
+#[derive(Debug, Default)]
+struct Fields {
+    all: HashSet<Arc<str>>,
+    /// When there are so many, those that nobody owns any more go.
+    sweep_at: usize,
+}
+
+impl Fields {
+    fn shared(&mut self, text: String) -> Arc<str> {
+        if let Some(known) = self.all.get(text.as_str()) {
+            return Arc::clone(known);
+        }
+        if self.all.len() >= self.sweep_at {
+            self.all.retain(|fields| Arc::strong_count(fields) > 1);
+            self.sweep_at = (2 * self.all.len()).max(1024);
+        }
+        let text: Arc<str> = text.into();
+        self.all.insert(Arc::clone(&text));
+        text
     }
-    let text: Arc<str> = text.into();
-    fields.insert(Arc::clone(&text));
-    text
 }
 
 fn place(metadata: &ObjectMeta) -> (&str, &str) {
@@ -164,8 +237,93 @@ fn place(metadata: &ObjectMeta) -> (&str, &str) {
     )
 }
 
-/// Versions of one kind can be compared as numbers; one that is none is always news.
+/// Versions of one kind can be compared as numbers; one that is no number is always news.
 fn version(metadata: &ObjectMeta) -> u64 {
     let version = metadata.resource_version.as_deref();
     version.and_then(|version| version.parse().ok()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn metadata(name: &str, version: u64, fields: &str) -> ObjectMeta {
+        let entry = json!({"manager": "us", "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": {fields: {}}});
+        let metadata = json!({
+            "namespace": "a", "name": name, "resourceVersion": version.to_string(), "managedFields": [entry],
+        });
+        serde_json::from_value(metadata).expect("metadata")
+    }
+
+    fn index() -> (Index, Arc<str>) {
+        let (index, kind) = (Index::new("us".to_owned()), Arc::from("ConfigMap.v1"));
+        index.list_begins(&kind);
+        assert!(index.list_ends(&kind).is_empty());
+        (index, kind)
+    }
+
+    fn is_settled(index: &Index) -> Vec<bool> {
+        index.of("a").iter().map(|known| known.settled).collect()
+    }
+
+    #[test]
+    fn the_echo_of_our_own_write_is_no_news() {
+        let (index, kind) = index();
+        index.applied(&kind, &metadata("x", 5, "f:data"), Digest::default());
+        assert!(!index.note(&kind, &metadata("x", 5, "f:data")));
+        assert_eq!(is_settled(&index), [true]);
+        assert!(index.note(&kind, &metadata("x", 6, "f:other")));
+        assert_eq!(is_settled(&index), [false]);
+    }
+
+    #[test]
+    fn a_late_answer_does_not_hide_what_others_have_done_since() {
+        let (index, kind) = index();
+        index.note(&kind, &metadata("x", 5, "f:data"));
+        index.note(&kind, &metadata("x", 6, "f:other"));
+        index.applied(&kind, &metadata("x", 5, "f:data"), Digest::default());
+        assert_eq!(is_settled(&index), [false]);
+        assert!(index.gone(&kind, &metadata("x", 7, "f:other")));
+        index.applied(&kind, &metadata("x", 5, "f:data"), Digest::default());
+        assert!(
+            index.of("a").is_empty(),
+            "it was made, shown and deleted before our answer came"
+        );
+        index.applied(&kind, &metadata("x", 9, "f:data"), Digest::default());
+        assert!(!index.gone(&kind, &metadata("x", 8, "f:data")), "an end of before");
+        assert_eq!(is_settled(&index), [true]);
+    }
+
+    #[test]
+    fn a_list_shows_what_is_gone_and_what_a_backup_has_brought_back() {
+        let (index, kind) = index();
+        for name in ["x", "y", "z"] {
+            index.applied(&kind, &metadata(name, 5, "f:data"), Digest::default());
+        }
+        index.list_begins(&kind);
+        assert!(index.note(&kind, &metadata("x", 2, "f:other")));
+        assert!(!index.note(&kind, &metadata("y", 5, "f:data")));
+        assert_eq!(index.list_ends(&kind), [("a".to_owned(), "z".to_owned())]);
+        assert_eq!(is_settled(&index), [false, true]);
+        index.list_begins(&kind);
+        index.applied(&kind, &metadata("new", 9, "f:data"), Digest::default());
+        let gone = index.list_ends(&kind);
+        assert!(
+            !gone.iter().any(|(_, name)| name == "new"),
+            "it is younger than the list"
+        );
+    }
+
+    #[test]
+    fn equal_fields_are_kept_once() {
+        let (index, kind) = index();
+        for name in ["x", "y"] {
+            index.note(&kind, &metadata(name, 5, "f:data"));
+        }
+        assert_eq!(index.inner().fields.all.len(), 1);
+        let fields: Vec<_> = index.of("a").into_iter().map(|known| known.observed.fields).collect();
+        assert!(fields.iter().flatten().all(|own| Arc::strong_count(own) >= 3));
+    }
 }

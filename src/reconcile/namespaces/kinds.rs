@@ -15,12 +15,17 @@ use super::super::error::backoff;
 use super::index::Index;
 use super::report::Report;
 use crate::api::names::label;
-use crate::clients::cluster::{Cluster, Failure, Kind, KindError};
+use crate::clients::cluster::{Cluster, Failure, Kind, KindError, MetadataEvent};
 
 /// First pause before a kind that cannot be used is tried again.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Doublings of it, to a minute.
 const MOST_DOUBLINGS: u32 = 6;
+
+/// An API server that fails so often in a row is not waited for: other kinds would have to wait too.
+const PATIENCE: u32 = 4;
+/// Why a cluster-scoped kind is not applied.
+const NAMELESS: &str = "its objects have no namespace, and what is in none cannot belong to one";
 
 /// How far a kind has come.
 #[derive(Debug, Clone)]
@@ -101,39 +106,60 @@ impl Kinds {
         }
     }
 
+    /// Does not end: a kind that is not served any more is looked up again.
     async fn follow_kind(&self, name: Arc<str>, with: &Follow<'_>) {
-        let kind = self.looked_up(&name, with).await;
-        // What was applied must be found again, also by a process that has never heard of its template.
-        with.report.record_kind(&name).await;
+        loop {
+            let kind = self.looked_up(&name, with).await;
+            // What was applied must be found again, also by a process that has never heard of its template.
+            with.report.record_kind(&name).await;
+            self.watched(&name, &kind, with).await;
+            tokio::time::sleep(FIRST_PAUSE).await;
+        }
+    }
+
+    /// Follows the objects of a kind until it is not served any more.
+    async fn watched(&self, name: &Arc<str>, kind: &Kind, with: &Follow<'_>) {
         let selector = format!("{}={}", label::RESOURCE_SET, with.set);
-        let mut events = std::pin::pin!(with.cluster.metadata(&kind, &selector));
-        let mut list = 0;
+        let mut events = std::pin::pin!(with.cluster.metadata(kind, &selector));
+        let mut failures = 0;
         while let Some(event) = events.next().await {
             match event {
-                Ok(Event::Init) => list += 1,
-                Ok(Event::InitApply(object) | Event::Apply(object)) => {
-                    // The end of the first list has every namespace looked at.
-                    if with.index.note(&name, &object.metadata, list) && self.is_listed(&name) {
-                        let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-                        (with.changed)(Change::Object { namespace });
+                Ok(event) => self.told(name, kind, &event, with),
+                Err(failure) => {
+                    failures += 1;
+                    self.failed(name, kind, (&failure, failures), with);
+                    if matches!(failure, Failure::NotFound(_)) {
+                        return;
                     }
                 }
-                Ok(Event::InitDone) => {
-                    for (namespace, object) in with.index.listed(&name, list) {
-                        tell_gone(with, &name, &namespace, &object);
-                    }
-                    if !self.is_listed(&name) {
-                        self.set(&name, State::Listed(kind.clone()), with);
-                    }
+            }
+        }
+    }
+
+    fn told(&self, name: &Arc<str>, kind: &Kind, event: &MetadataEvent, with: &Follow<'_>) {
+        match event {
+            Event::Init => with.index.list_begins(name),
+            Event::InitApply(object) | Event::Apply(object) => {
+                // The end of the first list has every namespace looked at.
+                if with.index.note(name, &object.metadata) && self.is_listed(name) {
+                    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+                    (with.changed)(Change::Object { namespace });
                 }
-                Ok(Event::Delete(object)) => {
-                    if with.index.gone(&name, &object.metadata) {
-                        let metadata = &object.metadata;
-                        let namespace = metadata.namespace.as_deref().unwrap_or_default();
-                        tell_gone(with, &name, namespace, metadata.name.as_deref().unwrap_or_default());
-                    }
+            }
+            Event::InitDone => {
+                for (namespace, object) in with.index.list_ends(name) {
+                    tell_gone(with, name, &namespace, &object);
                 }
-                Err(failure) => self.failed(&name, &kind, &failure, with),
+                if !self.is_listed(name) {
+                    self.set(name, State::Listed(kind.clone()), with);
+                }
+            }
+            Event::Delete(object) => {
+                let metadata = &object.metadata;
+                if with.index.gone(name, metadata) {
+                    let namespace = metadata.namespace.as_deref().unwrap_or_default();
+                    tell_gone(with, name, namespace, metadata.name.as_deref().unwrap_or_default());
+                }
             }
         }
     }
@@ -143,34 +169,38 @@ impl Kinds {
         let (kind, version) = name.split_once('.').unwrap_or((name, ""));
         let mut failures = 0;
         loop {
-            let error = match with.cluster.kind(version, kind).await {
+            let (why, is_outage) = match with.cluster.kind(version, kind).await {
                 Ok(found) if found.is_namespaced() => return found,
-                Ok(_) => "its objects have no namespace, and what is in none cannot belong to one".to_owned(),
-                Err(KindError::Failed(Failure::Unavailable { message, .. })) => {
-                    warn!(kind = %name, cause = message, "cannot look up a kind, trying again");
-                    String::new()
-                }
-                Err(error) => error.to_string(),
+                Ok(_) => (NAMELESS.to_owned(), false),
+                Err(error) => (
+                    error.to_string(),
+                    matches!(error, KindError::Failed(Failure::Unavailable { .. })),
+                ),
             };
-            if !error.is_empty() {
-                self.refuse(name, format!("{name} cannot be used: {error}"), with);
+            failures += 1;
+            if !is_outage || failures >= PATIENCE {
+                self.refuse(name, format!("{name} cannot be used: {why}"), with);
             }
             tokio::time::sleep(backoff(FIRST_PAUSE, failures.min(MOST_DOUBLINGS))).await;
-            failures += 1;
         }
     }
 
-    /// What was listed once stays in use: its objects are known, if late.
-    fn failed(&self, name: &Arc<str>, kind: &Kind, failure: &Failure, with: &Follow<'_>) {
+    /// What was listed once stays in use while it is served: its objects are known, if late.
+    fn failed(&self, name: &Arc<str>, kind: &Kind, (failure, failures): (&Failure, u32), with: &Follow<'_>) {
         warn!(kind = %name, cause = %failure, "watch failed, trying again");
-        if !self.is_listed(name) && !matches!(failure, Failure::Unavailable { .. }) {
-            let resource = kind.resource();
-            self.refuse(
-                name,
-                format!("cannot list and watch {resource}: {failure}: grant get, list, watch, patch and delete on {resource}"),
-                with,
-            );
-        }
+        let resource = kind.resource();
+        let why = match failure {
+            Failure::NotFound(_) => {
+                format!("{name} is not served any more: is its CustomResourceDefinition installed?")
+            }
+            _ if self.is_listed(name) => return,
+            Failure::Unavailable { .. } if failures < PATIENCE => return,
+            Failure::Forbidden(_) => format!(
+                "cannot list and watch {resource}: {failure}: grant get, list, watch, create, patch and delete on {resource}"
+            ),
+            _ => format!("cannot list and watch {resource}: {failure}"),
+        };
+        self.refuse(name, why, with);
     }
 
     fn refuse(&self, name: &Arc<str>, reason: String, with: &Follow<'_>) {

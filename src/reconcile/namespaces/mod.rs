@@ -7,6 +7,7 @@ mod index;
 mod kinds;
 mod namespace;
 mod pace;
+mod progress;
 mod related;
 mod repairs;
 mod report;

@@ -6,8 +6,9 @@ use kube::ResourceExt;
 use kube::runtime::controller::Action;
 
 use super::super::error::{Error, guarded};
-use super::act::{Acting, Progress};
+use super::act::Acting;
 use super::context::{Context, NamespaceMeta};
+use super::progress::Progress;
 use crate::api::names::reason;
 use crate::api::resources::ResourceError;
 use crate::resources::native::{Outcome, Stamp, plan};
@@ -58,7 +59,13 @@ async fn step(namespace: &NamespaceMeta, ctx: &Context) -> Result<Action, Error>
     };
     let known = ctx.index.of(&name);
     let plan = plan(&desired.objects, &known, &stamp);
-    let mut acting = Acting::new(ctx, &name, stamp);
+    let mut acting = Acting {
+        ctx,
+        namespace: &name,
+        made_for: (namespace.metadata.resource_version.as_deref(), &set),
+        stamp,
+        progress: Progress::default(),
+    };
     acting.carry_out(plan).await;
     ctx.repairs.retain(&name, |kind, object| {
         desired
@@ -105,12 +112,13 @@ fn conclude(ctx: &Context, name: &str, wanted: bool, progress: Progress) -> Acti
         outcome,
         retry,
         terminating,
+        ..
     } = progress;
     if terminating || (!wanted && outcome.errors.is_empty()) {
         ctx.forget(name);
         return retry.map_or_else(Action::await_change, Action::requeue);
     }
-    ctx.set_failed(name, retry.is_some());
+    ctx.set_failed(name, !outcome.errors.is_empty());
     ctx.report.note(name, outcome);
     retry.map_or_else(Action::await_change, Action::requeue)
 }

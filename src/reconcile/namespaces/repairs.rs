@@ -71,6 +71,11 @@ impl Repairs {
         }
     }
 
+    /// Forgets all other namespaces.
+    pub(super) fn retain_namespaces(&self, is_there: impl Fn(&str) -> bool) {
+        self.inner().retain(|namespace, _| is_there(namespace));
+    }
+
     fn update(&self, namespace: &str, (kind, name): (&str, &str), more: u32) {
         let mut all = self.inner();
         let own = all.entry(namespace.into()).or_default();

@@ -15,8 +15,9 @@ use super::super::metrics::Metrics;
 use crate::api::names::{CATEGORY, RESOURCES_GROUP, label};
 use crate::api::resources::{ResourceSet, ResourceSetStatus};
 use crate::clients::cluster::{Cluster, DryRun, Error, Failure};
+use crate::dispatch::withheld;
 use crate::resources::Current;
-use crate::resources::native::{Outcome, Tally};
+use crate::resources::native::{Folder, Outcome, Tally};
 
 /// Between two writes.
 const PERIOD: Duration = Duration::from_secs(1);
@@ -143,7 +144,12 @@ impl Report {
         let mut failures = 0;
         loop {
             self.touched.notified().await;
-            let status = self.tally().status(&stored.status, &current.faults(), now());
+            let faults = current.found_faults();
+            let folder = Folder {
+                faults: &faults,
+                is_in_force: current.set().is_some(),
+            };
+            let status = self.tally().status(&stored.status, folder, now());
             if status == stored.status {
                 continue;
             }
@@ -154,13 +160,10 @@ impl Report {
                 tokio::time::sleep(PERIOD).await;
                 continue;
             };
-            if matches!(
-                error.failure,
-                Failure::Conflict(_) | Failure::NotFound(_) | Failure::Invalid(_)
-            ) {
+            let cause = withheld::text(&error.failure.to_string());
+            warn!(%error, cause, "the ResourceSet cannot be written: no new kind is applied until it can");
+            if matches!(error.failure, Failure::Conflict(_) | Failure::NotFound(_)) {
                 stored = Stored::open(cluster, set).await;
-            } else {
-                warn!(%error, cause = %error.failure, "the ResourceSet is behind");
             }
             tokio::time::sleep(backoff(FIRST_PAUSE, failures.min(MOST_DOUBLINGS))).await;
             failures += 1;

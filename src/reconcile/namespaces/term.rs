@@ -41,14 +41,14 @@ pub(in super::super) async fn run(
     for kind in stored.kinds() {
         kinds.state(kind);
     }
+    let (queue, refs) = mpsc::unbounded();
+    let (store, writer) = reflector::store::<NamespaceMeta>();
     let ctx = Arc::new(Context::new(
-        cluster.clone(),
+        (cluster.clone(), store.clone()),
         resources,
         (metrics.clone(), &stored),
         kinds,
     ));
-    let (queue, refs) = mpsc::unbounded();
-    let (store, writer) = reflector::store::<NamespaceMeta>();
     let changed = |change: Change<'_>| on_change(change, &ctx, &store, &queue);
     let follow = Follow {
         cluster,
@@ -80,6 +80,8 @@ pub(in super::super) async fn run(
         () = controller => info!("namespaces are not looked at any more"),
         _ = watches => {}
     }
+    // Another replica may lead now, and tell.
+    metrics.resources(0, 0, 0);
 }
 
 /// Reconciles what is queued until the queue ends.
@@ -102,7 +104,7 @@ async fn controller(
     );
     results
         .for_each(|result| {
-            report(metrics, result);
+            report(ctx, metrics, result);
             std::future::ready(())
         })
         .await;
@@ -116,11 +118,11 @@ async fn namespaces(ctx: &Context, mut writer: reflector::store::Writer<Namespac
         writer.apply_watcher_event(&event);
         match &event {
             Event::Init | Event::InitApply(_) => {}
-            Event::Apply(namespace) => enqueue(&queue, &namespace.name_any()),
-            Event::Delete(namespace) => ctx.forget(&namespace.name_any()),
+            // What is under way with a deleted one ends first: its turn after that finds nothing.
+            Event::Apply(namespace) | Event::Delete(namespace) => enqueue(&queue, &namespace.name_any()),
             Event::InitDone => {
                 let all: HashSet<_> = store.state().iter().map(|namespace| namespace.name_any()).collect();
-                ctx.report.retain(|namespace| all.contains(namespace));
+                ctx.retain(|namespace| all.contains(namespace));
                 enqueue_all(&queue, &store);
             }
         }
@@ -145,12 +147,17 @@ fn on_change(change: Change<'_>, ctx: &Context, store: &Store<NamespaceMeta>, qu
 
 /// Has every namespace looked at when another set is in force.
 async fn changed_sets(ctx: &Context, mut changes: watch::Receiver<()>, store: &Store<NamespaceMeta>, queue: &Queue) {
+    let mut last = ctx.current.set();
     loop {
         if changes.changed().await.is_err() {
             return std::future::pending().await;
         }
         ctx.report.touch();
-        enqueue_all(queue, store);
+        let set = ctx.current.set();
+        if set.as_ref().map(Arc::as_ptr) != last.as_ref().map(Arc::as_ptr) {
+            enqueue_all(queue, store);
+        }
+        last = set;
     }
 }
 
@@ -166,14 +173,17 @@ fn enqueue_all(queue: &Queue, store: &Store<NamespaceMeta>) {
 }
 
 /// The one place where results end up.
-fn report(metrics: &Metrics, result: Outcome) {
+fn report(ctx: &Context, metrics: &Metrics, result: Outcome) {
     let result = match result {
         Ok((namespace, action)) => {
             debug!(%namespace, ?action, "reconciled");
             "ok"
         }
         // It was deleted while its turn came.
-        Err(controller::Error::ObjectNotFound(_)) => "gone",
+        Err(controller::Error::ObjectNotFound(namespace)) => {
+            ctx.forget(&namespace.name);
+            "gone"
+        }
         Err(controller::Error::ReconcilerFailed(error, namespace)) => {
             error!(%namespace, %error, "reconcile failed");
             error.result()
