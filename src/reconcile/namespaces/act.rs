@@ -12,7 +12,7 @@ use super::kinds::State;
 use super::progress::{LONGEST_WAIT, Progress};
 use crate::api::names::{annotation, reason};
 use crate::clients::cluster::{Error, Kind};
-use crate::resources::native::{Known, Meeting, Plan, Stamp, Step, meeting, taken_over};
+use crate::resources::native::{Known, Meeting, Plan, Stamp, Step, meeting, taken_over, was_there};
 use crate::resources::{Object, Set};
 
 /// So many repairs of late are told.
@@ -24,6 +24,8 @@ pub(super) struct Acting<'a> {
     pub(super) namespace: &'a str,
     /// The namespace's version for which the plan was made, and the set.
     pub(super) made_for: (Option<&'a str>, &'a Arc<Set>),
+    /// There can hardly be anything in it: what is found is noticed after the fact.
+    pub(super) is_newborn: bool,
     pub(super) stamp: Stamp<'a>,
     pub(super) progress: Progress,
 }
@@ -85,7 +87,7 @@ impl Acting<'_> {
             // The watch tells of its end.
             Step::Wait => {}
             Step::Twice => self.fail(object, reason::INVALID, "the folder has it in another version too"),
-            Step::Update { found } => self.apply(object, &kind, Manner::again(found)).await,
+            Step::Update { found } => drop(self.apply(object, &kind, Manner::again(found)).await),
             Step::Repair { found } => self.repair(object, &kind, found).await,
             Step::Meet => self.meet(object, &kind).await,
         }
@@ -126,6 +128,9 @@ impl Acting<'_> {
     async fn meet(&mut self, object: &Object, kind: &Kind) {
         if !self.may_repair(object) {
             return;
+        }
+        if self.is_newborn {
+            return self.apply_unseen(object, kind).await;
         }
         self.ctx.pace.turn().await;
         let there = match self.ctx.cluster.metadata_of(kind, self.namespace, &object.name).await {
@@ -169,12 +174,33 @@ impl Acting<'_> {
         self.ctx.metrics.wrote("adopt");
         let fields = taken_over(there, &self.ctx.manager);
         match self.ctx.cluster.set_managed_fields(kind, there, &fields).await {
-            Ok(()) => self.apply(object, kind, Manner::again(false)).await,
+            Ok(()) => drop(self.apply(object, kind, Manner::again(false)).await),
             Err(error) => self.failed(object, &error),
         }
     }
 
-    async fn apply(&mut self, object: &Object, kind: &Kind, manner: Manner<'_>) {
+    /// Applies an object without having looked, takes no field from others, and notes if there was one.
+    async fn apply_unseen(&mut self, object: &Object, kind: &Kind) {
+        let unseen = Manner {
+            force: false,
+            found: false,
+            uid: None,
+        };
+        let Some(applied) = self.apply(object, kind, unseen).await else {
+            return;
+        };
+        if was_there(&applied, &self.ctx.manager) {
+            let found = Manner {
+                found: true,
+                uid: applied.uid.as_deref(),
+                ..unseen
+            };
+            self.progress.outcome.applied -= 1;
+            self.apply(object, kind, found).await;
+        }
+    }
+
+    async fn apply(&mut self, object: &Object, kind: &Kind, manner: Manner<'_>) -> Option<ObjectMeta> {
         let ctx = self.ctx;
         ctx.pace.turn().await;
         let mut wanted = object.stamped(&self.stamp, manner.found);
@@ -191,8 +217,12 @@ impl Acting<'_> {
             Ok(metadata) => {
                 ctx.index.applied(&object.group, &metadata, object.digest(&self.stamp));
                 self.progress.outcome.applied += 1;
+                Some(metadata)
             }
-            Err(error) => self.failed(object, &error),
+            Err(error) => {
+                self.failed(object, &error);
+                None
+            }
         }
     }
 

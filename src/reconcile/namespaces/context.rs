@@ -1,6 +1,6 @@
 //! What every reconcile of a namespace shares.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::api::core::v1::Namespace;
@@ -39,6 +39,8 @@ pub(super) struct Context {
     pub(super) related: RelatedObjects,
     pub(super) metrics: Metrics,
     failures: Mutex<HashMap<String, u32>>,
+    /// Namespaces that have come into being while we watched, and were not looked at yet.
+    newborn: Mutex<HashSet<String>>,
 }
 
 impl Context {
@@ -66,7 +68,22 @@ impl Context {
             options,
             metrics,
             failures: Mutex::default(),
+            newborn: Mutex::default(),
         }
+    }
+
+    /// A watch shows a namespace: was there one of that name before?
+    pub(super) fn notice(&self, namespace: &str) {
+        if self.store.get(&ObjectRef::new(namespace)).is_none() {
+            let mut newborn = self.newborn.lock().unwrap_or_else(PoisonError::into_inner);
+            newborn.insert(namespace.to_owned());
+        }
+    }
+
+    /// Whether a namespace has only just come into being; asked once, for there is nothing of ours in it yet.
+    pub(super) fn is_newborn(&self, namespace: &str) -> bool {
+        let mut newborn = self.newborn.lock().unwrap_or_else(PoisonError::into_inner);
+        newborn.remove(namespace)
     }
 
     /// The version of a namespace as the watch has told it last.
@@ -102,6 +119,7 @@ impl Context {
 
     /// A namespace is gone or wants nothing.
     pub(super) fn forget(&self, namespace: &str) {
+        self.is_newborn(namespace);
         self.set_failed(namespace, false);
         self.repairs.retain(namespace, |_, _| false);
         self.report.forget(namespace);

@@ -115,6 +115,9 @@ async fn namespaces(ctx: &Context, mut writer: reflector::store::Writer<Namespac
     let store = writer.as_reader();
     let mut events = std::pin::pin!(ctx.cluster.watch::<NamespaceMeta>());
     while let Some(event) = events.next().await {
+        if let Event::Apply(namespace) = &event {
+            ctx.notice(&namespace.name_any());
+        }
         writer.apply_watcher_event(&event);
         match &event {
             Event::Init | Event::InitApply(_) => {}

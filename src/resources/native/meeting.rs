@@ -56,6 +56,14 @@ pub fn meeting(there: Option<&ObjectMeta>, (set, manager): (&str, &str), adopt: 
     }
 }
 
+/// Whether an object that we have just applied without a look was there before: somebody else has fields of it.
+#[must_use]
+pub fn was_there(applied: &ObjectMeta, manager: &str) -> bool {
+    let entries = applied.managed_fields.iter().flatten();
+    let mut others = entries.filter(|entry| entry.manager.as_deref() != Some(manager));
+    others.next().is_some()
+}
+
 /// The managed fields of an object of metacontroller's, as if we had applied what it wrote. What our next apply does not
 /// say is then removed: its annotations, one of which may hold a Secret in clear, its owner reference, and fields that
 /// the folder has dropped.
@@ -127,6 +135,16 @@ mod tests {
         let kept = json!({"annotations": {"metacontroller.k8s.io/decorator-controller": "resources"}});
         assert_eq!(met(kept.clone(), false), Meeting::Metacontroller);
         assert_eq!(met(kept, true), Meeting::Adopt);
+    }
+
+    #[test]
+    fn who_else_has_fields_of_a_new_object_was_there_before() {
+        let applied = |managers: &[&str]| {
+            let entries: Vec<_> = managers.iter().map(|manager| json!({"manager": manager})).collect();
+            let metadata: ObjectMeta = serde_json::from_value(json!({"managedFields": entries})).expect("metadata");
+            was_there(&metadata, "us")
+        };
+        assert!(applied(&["us", "kubectl"]) && !applied(&["us"]));
     }
 
     #[test]

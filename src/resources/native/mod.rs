@@ -12,7 +12,7 @@ mod plan;
 mod tally;
 
 pub use applied::{Digest, Stamp};
-pub use meeting::{Meeting, meeting, taken_over};
+pub use meeting::{Meeting, meeting, taken_over, was_there};
 pub use observed::{Known, Observed};
 pub use plan::{Plan, Step, plan};
 pub use tally::{Folder, Outcome, Tally};
