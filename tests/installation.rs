@@ -1,4 +1,4 @@
-//! manifests/base as it stands, against the program that it installs: rights, ports, limits.
+//! manifests/base and its overlays as they stand, against the program that it installs: rights, ports, limits.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it cannot go on")]
 
@@ -52,6 +52,8 @@ fn resource(kind: &str) -> (String, String) {
         "Lease" => ("coordination.k8s.io", "leases"),
         "NamespaceMeta" => ("", "namespaces"),
         "ResourceSet" => ("resources.stationmaster.dev", "resourcesets"),
+        "ConfigMap" => ("", "configmaps"),
+        "ResourceQuota" => ("", "resourcequotas"),
         other => panic!("which resource is {other}?"),
     };
     (group.to_owned(), plural.to_owned())
@@ -120,9 +122,90 @@ fn the_roles_allow_what_is_asked_for_and_nothing_else() {
     // Called without naming the kind.
     base.entry(resource("Lease")).or_default().insert("update".to_owned());
     assert_eq!(granted(&[objects("ClusterRole"), objects("Role")].concat()), base);
+    assert_eq!(granted(&[native_role("stationmaster-resources")]), native);
+}
+
+fn native_role(name: &str) -> Value {
     let mut roles = objects_in("native", "ClusterRole");
-    roles.retain(|role| role["metadata"]["name"] == "stationmaster-resources");
-    assert_eq!(granted(&roles), native);
+    roles.retain(|role| role["metadata"]["name"] == name);
+    roles.pop().unwrap_or_else(|| panic!("no ClusterRole {name}"))
+}
+
+/// What the native mode does with objects of a kind that the folder names.
+fn done_with_a_kind() -> BTreeSet<String> {
+    let call = Regex::new(r"cluster\s*\.(\w+)\(").unwrap();
+    let mut verbs = BTreeSet::new();
+    for file in sources(&checkout().join("src/reconcile/namespaces")) {
+        for found in call.captures_iter(&fs::read_to_string(file).unwrap()) {
+            let more: &[&str] = match &found[1] {
+                "metadata" => &["list", "watch"],
+                "metadata_of" => &["get"],
+                // What an apply has to make is asked about as a create.
+                "apply" => &["create", "patch"],
+                "set_managed_fields" => &["patch"],
+                "delete_of" => &["delete"],
+                // Discovery, and one object that a template refers to.
+                "kind" | "object" | "clone" => &[],
+                other => panic!("which verbs does {other} need?"),
+            };
+            verbs.extend(more.iter().map(ToString::to_string));
+        }
+    }
+    verbs
+}
+
+#[test]
+fn the_kinds_of_the_sample_folder_are_granted_with_what_is_done_with_them() {
+    let files = sources(&checkout().join("manifests/folder/templates"));
+    let kind = Regex::new("(?m)^kind: (\\w+)$").unwrap();
+    let texts = files.iter().map(|file| fs::read_to_string(file).unwrap());
+    let kinds = texts.flat_map(|text| {
+        let found = kind.captures_iter(&text).map(|found| found[1].to_owned());
+        found.collect::<Vec<_>>()
+    });
+    let wanted: Rights = kinds.map(|kind| (resource(&kind), done_with_a_kind())).collect();
+    assert_eq!(granted(&[native_role("stationmaster-resource-kinds")]), wanted);
+}
+
+#[test]
+fn roles_are_bound_to_whom_the_server_runs_as() {
+    let bindings = [
+        objects("ClusterRoleBinding"),
+        objects_in("native", "ClusterRoleBinding"),
+    ]
+    .concat();
+    let roles = [objects("ClusterRole"), objects_in("native", "ClusterRole")].concat();
+    let account =
+        json!([{"kind": "ServiceAccount", "name": pod()["spec"]["serviceAccountName"], "namespace": "stationmaster"}]);
+    let bound: Vec<_> = bindings
+        .iter()
+        .filter(|binding| binding["subjects"] == account)
+        .map(|binding| &binding["roleRef"]["name"])
+        .collect();
+    let named: Vec<_> = roles.iter().map(|role| &role["metadata"]["name"]).collect();
+    assert_eq!(bound, named);
+}
+
+/// The component that both overlays take, and what the native one adds.
+#[test]
+fn the_overlays_run_with_flags_that_there_are() {
+    let patched = |folder: &str| -> Vec<String> {
+        let file = checkout().join("manifests").join(folder).join("kustomization.yaml");
+        let kustomization: Value = serde_saphyr::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+        let operations = kustomization["patches"][0]["patch"].as_str().unwrap();
+        let operations: Vec<Value> = serde_saphyr::from_str(operations).unwrap();
+        let added = operations
+            .into_iter()
+            .filter(|operation| operation["path"].as_str().unwrap().ends_with("/args/-"));
+        added
+            .map(|operation| operation["value"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let added = [patched("folder"), patched("native")].concat();
+    assert!(!parsed(&[]).is_native());
+    let args = parsed(&added);
+    assert!(args.is_native());
+    assert!(args.controllers.leader_elect, "two replicas must not both write");
 }
 
 #[test]
@@ -178,7 +261,12 @@ fn container() -> Value {
 }
 
 fn flags() -> ServeArgs {
-    let flags = [vec!["stationmaster".to_owned()], texts(&container()["args"])].concat();
+    parsed(&[])
+}
+
+/// The flags of the base, and more.
+fn parsed(more: &[String]) -> ServeArgs {
+    let flags = [&["stationmaster".to_owned()], &*texts(&container()["args"]), more].concat();
     match Cli::try_parse_from(flags).unwrap().command {
         Some(Command::Serve(args)) => *args,
         other => panic!("the container runs {other:?}"),

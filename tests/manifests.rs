@@ -137,7 +137,7 @@ fn a_changed_folder_is_asked_for_soon() {
 
 #[test]
 fn the_sample_folder_is_a_set_whose_kinds_are_declared() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("manifests/metacontroller/templates");
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("manifests/folder/templates");
     let files = Folder::new(folder, Timing::default()).read().unwrap();
     let files = files.iter().map(|file| (&*file.path, &*file.text));
     let set = Set::compile(files, Options::default()).unwrap();
