@@ -1,7 +1,7 @@
 //! What the operator should know before the first request.
 
 use super::in_cluster;
-use crate::cli::{Component, ServeArgs};
+use crate::cli::{Component, DispatchMode, ServeArgs};
 use crate::serve::plan;
 
 /// Warns of what the flags leave off, open or unused.
@@ -18,7 +18,8 @@ pub(super) fn warn(args: &ServeArgs) {
              makes files to try with)"
         );
     }
-    let syncs = args.components.contains(&Component::Sync) && args.components != Component::ALL;
+    let is_meant = args.components != Component::ALL || args.resources.native.dispatch == DispatchMode::Native;
+    let syncs = args.components.contains(&Component::Sync) && is_meant;
     if syncs && args.resources.folder.folder().is_none() {
         tracing::warn!("sync is off: pass --templates-folder");
     }
