@@ -13,7 +13,7 @@ use crate::template::folder::Syntax;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Resources")]
 pub struct FolderArgs {
-    /// Folder with the manifests that wanted namespaces get; without it sync does not run.
+    /// Folder with the manifests that wanted namespaces get; without it neither sync nor --dispatch native does anything.
     #[arg(long, short = 'f', alias = "folder", value_name = "FOLDER", env = "TEMPLATES_FOLDER", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub templates_folder: Option<PathBuf>,
     /// How its files are written; auto is Jinja for a file with `{%`, `{#` or a filter, else handlebars.
@@ -77,16 +77,21 @@ pub struct ResourceArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Resources")]
 pub struct NativeArgs {
-    /// Who applies the folder's objects: metacontroller, which asks for them, or this server.
+    /// Who applies the folder's objects.
     #[arg(long, value_enum, value_name = "WHO", default_value_t = DispatchMode::Metacontroller)]
     pub dispatch: DispatchMode,
-    /// With --dispatch native: name of the ResourceSet that shows the result; what another set applies is left alone.
+    /// With --dispatch native: name of the ResourceSet that shows the result. Objects of another name are another set's.
+    ///
+    /// A second folder in one cluster needs a second name. Do not rename a set: its objects would be somebody else's, and
+    /// no longer be removed with their templates.
     #[arg(long, value_name = "NAME", default_value = "default", value_parser = set_name)]
     pub resource_set: String,
-    /// With --dispatch native: requests to the API server in a second, as many at once.
+    /// With --dispatch native: at most so many requests for objects in a second, and so many at once after a rest.
     #[arg(long, value_name = "NUMBER", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub api_requests_per_second: u32,
-    /// With --dispatch native: take over what metacontroller has made. Delete its DecoratorController first.
+    /// With --dispatch native: take over what metacontroller has made, instead of refusing it.
+    ///
+    /// Delete its DecoratorController first, or both write the same objects. May stay on.
     #[arg(long, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = go_bool, action = ArgAction::Set)]
     pub adopt_from_metacontroller: bool,
 }
@@ -159,9 +164,9 @@ impl From<TemplateSyntax> for Syntax {
 /// Who applies the folder's objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DispatchMode {
-    /// Metacontroller, which asks at /sync what they are.
+    /// Metacontroller, which asks at /sync, /finalize and /customize what they are.
     Metacontroller,
-    /// This server, by server-side apply.
+    /// This server, by server-side apply: needs rights to every kind of the folder.
     Native,
 }
 
