@@ -24,7 +24,8 @@
 //! - [`api`]: kinds, reviews, registrations, and in [`api::names`] every label, annotation, condition and reason.
 //! - [`template`]: Go's `text/template` with Sprig, handlebars and Jinja for folders; [`condition`]: setting a condition.
 //! - [`dispatch`]: what is decided about JobTemplates, JobExecutions and their Jobs; [`trust`]: certificates.
-//! - [`resources`]: what a folder of templates makes of a namespace, and what metacontroller's hooks are answered.
+//! - [`resources`]: what a folder of templates makes of a namespace, what metacontroller's hooks are answered, and what
+//!   there is to do without metacontroller.
 //! - [`clients`]: the one way to the API server, each watch opened once, each call with its time limit; and to the folder.
 //! - [`serve`]: listeners, TLS, admission, conversion, the execute endpoint, metacontroller's hooks, health, metrics.
 //! - [`reconcile`]: the controllers, the lease by which one replica writes, the queue of events.
@@ -44,6 +45,11 @@
 //! started and when it has ended. A process that is killed between any two of these steps repeats the step and meets
 //! what it had done. A Job with `ttlSecondsAfterFinished` could be gone by then, and nothing would tell that there was
 //! one: it is created suspended, recorded, and only then released by one patch.
+//!
+//! An object of a folder of templates begins with a namespace. Its labels, its annotations and the set in force give what is
+//! [`resources::Desired`]: metacontroller is told of it, or [`reconcile::namespaces`] itself compares it with the metadata
+//! of everything that carries our label and carries out [`resources::native::plan`], by server-side apply. The digest and
+//! the managed fields of the stored object say whether it still is as it was applied: a restart writes nothing.
 //!
 //! # What is not here
 //! - Domains, tools and nouns never await, and read no clock, file or environment.
