@@ -5,10 +5,12 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::cluster::eventually;
-use common::native::{NOTHING, Native, OBJECTS, rendered};
+use common::native::{NOTHING, Native, OBJECTS, fill, rendered};
 use serde_json::{Value, json};
 
 /// Namespaces of a test, by number.
@@ -375,4 +377,275 @@ fn of_metacontroller(native: &Native) -> Value {
             }],
         },
     })
+}
+
+#[test]
+fn a_broken_or_emptied_folder_removes_nothing() {
+    let mut native = Native::new("folder");
+    native.want(&["a", "b"]);
+    native.start(&[]);
+    native.complete(2);
+    let (uids, written) = (native.each("uid"), native.writes().len());
+    let quota = native.templates.join("quota.yaml");
+    fs::write(&quota, "apiVersion: v1\nkind: [").unwrap();
+    native.until_ready(false, "FolderFault");
+    fill(&native.templates);
+    native.until_ready(true, "Applied");
+
+    empty(&native.templates);
+    native.until_ready(false, "FolderFault");
+    fill(&native.templates);
+    native.until_ready(true, "Applied");
+    assert_eq!(native.written_since(written), ["update resourcesets/status folder"; 4]);
+
+    empty(&native.templates);
+    native.until_ready(false, "FolderFault");
+    fill(&native.templates);
+    upgrade(&native.templates);
+    tiers(&native, "gold");
+    native.complete(2);
+    assert_eq!(native.each("uid"), uids);
+    let mut objects = native.object_writes().split_off(2 * OBJECTS);
+    objects.sort();
+    assert_eq!(
+        objects,
+        ["a", "b"].map(|name| format!("patch configmaps folder-{name}/tenant-settings"))
+    );
+}
+
+fn empty(folder: &Path) {
+    for file in fs::read_dir(folder).unwrap() {
+        fs::remove_file(file.unwrap().path()).unwrap();
+    }
+}
+
+/// Has the settings say another tier.
+fn upgrade(folder: &Path) {
+    let settings = folder.join("settings.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, text.replace("standard", "gold")).unwrap();
+}
+
+fn tiers(native: &Native, tier: &str) {
+    for namespace in ["a", "b"] {
+        eventually(&format!("{tier} in {namespace}"), || {
+            (native.object(namespace, "configmap/tenant-settings")["data"]["tier"] == tier).then_some(())
+        });
+    }
+}
+
+#[test]
+fn a_mounted_config_map_is_swapped_without_a_gap() {
+    let mut native = Native::new("mount");
+    native.want(&["a", "b"]);
+    let folder = native.templates.clone();
+    let mount = |version: &str| {
+        symlink(version, folder.join("..new")).unwrap();
+        fs::rename(folder.join("..new"), folder.join("..data")).unwrap();
+    };
+    let files: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|file| file.unwrap().file_name())
+        .collect();
+    empty(&folder);
+    fill(&folder.join("..one"));
+    fill(&folder.join("..two"));
+    upgrade(&folder.join("..two"));
+    mount("..one");
+    for file in files {
+        symlink(Path::new("..data").join(&file), folder.join(&file)).unwrap();
+    }
+    native.start(&[]);
+    native.complete(2);
+    tiers(&native, "standard");
+    let uids = native.each("uid");
+    mount("..two");
+    fs::remove_dir_all(folder.join("..one")).unwrap();
+    tiers(&native, "gold");
+    native.complete(2);
+    assert_eq!(native.each("uid"), uids);
+    assert_eq!(native.object_writes().len(), 2 * OBJECTS + 2);
+}
+
+#[test]
+fn a_folder_that_is_not_there_at_the_start_removes_nothing() {
+    let mut native = Native::new("absent");
+    native.want(&["a", "b"]);
+    native.start(&[]);
+    native.complete(2);
+    native.kill();
+    let (objects, written) = (native.each("resourceVersion"), native.object_writes().len());
+    let elsewhere = native.templates.with_extension("elsewhere");
+    fs::rename(&native.templates, &elsewhere).unwrap();
+    native.start(&[]);
+    native.until_ready(false, "FolderFault");
+    fs::rename(&elsewhere, &native.templates).unwrap();
+    native.until_ready(true, "Applied");
+    native.complete(2);
+    assert_eq!(native.each("resourceVersion"), objects);
+    assert_eq!(native.object_writes().len(), written);
+}
+
+#[test]
+fn what_rbac_forbids_fails_alone_and_heals_when_it_is_granted() {
+    let mut native = Native::without_rights("rights");
+    let base = include_str!("../manifests/native/rbac.yaml");
+    let base = base.replace("stationmaster-resources", "rights-base");
+    native.plane.apply(&base.replace(
+        "  name: stationmaster\n  namespace: stationmaster",
+        "  name: rights\n  namespace: default",
+    ));
+    let (all, read) = ("get,list,watch,create,patch,delete", "get,list,watch");
+    native.grant("accounts", all, "serviceaccounts,resourcequotas");
+    native.grant("settings", read, "configmaps");
+    native.grant("bindings", all, "rolebindings.rbac.authorization.k8s.io");
+    native.want(&["a"]);
+    native.start(&[]);
+
+    let secret = native.error("Secret.v1 rights-a/artifact-store", "KindUnusable");
+    assert!(
+        secret.contains("grant get, list, watch, create, patch and delete on secrets"),
+        "{secret}"
+    );
+    let settings = native.error("ConfigMap.v1 rights-a/tenant-settings", "Forbidden");
+    assert!(settings.contains(r#"cannot patch resource "configmaps""#), "{settings}");
+    let binding = native.error(
+        "RoleBinding.rbac.authorization.k8s.io/v1 rights-a/tenant-editor",
+        "Forbidden",
+    );
+    assert!(
+        binding.contains("attempting to grant RBAC permissions not currently held"),
+        "{binding}"
+    );
+    native.told([1, 5, 2, 3]);
+
+    native.grant("secrets", all, "secrets");
+    native.grant("more-settings", "create,patch,delete", "configmaps");
+    native.grant("binding", "bind", "clusterroles.rbac.authorization.k8s.io");
+    native.complete(1);
+}
+
+const WIDGETS: &str = r"
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.stationmaster.example}
+spec:
+  group: stationmaster.example
+  names: {kind: Widget, listKind: WidgetList, plural: widgets, singular: widget}
+  scope: Namespaced
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: integer}}}}}}
+";
+
+#[test]
+fn a_kind_that_is_not_served_fails_alone_and_heals_when_it_is() {
+    let mut native = Native::new("kind");
+    native.want(&["a"]);
+    let widget = "{apiVersion: stationmaster.example/v1, kind: Widget, metadata: {name: tenant}, spec: {size: 1}}";
+    fs::write(native.templates.join("widget.yaml"), widget).unwrap();
+    native.start(&[]);
+    let message = native.error("Widget.stationmaster.example/v1 kind-a/tenant", "KindUnusable");
+    assert!(
+        message.contains("is its CustomResourceDefinition installed?"),
+        "{message}"
+    );
+    native.told([1, 6, 5, 1]);
+    native.plane.apply(WIDGETS);
+    native.complete_with(1, 6);
+    assert_eq!(native.object("a", "widget/tenant")["spec"]["size"], 1);
+}
+
+#[test]
+fn nothing_is_made_in_a_namespace_that_ends() {
+    let mut native = Native::new("ending");
+    native.want(&["full"]);
+    native.make_unwanted(&["bare"]);
+    for namespace in ["full", "bare"] {
+        let metadata = json!({"name": "held", "namespace": native.namespace(namespace), "finalizers": ["stationmaster.example/held"]});
+        native.create(
+            &[],
+            &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}),
+        );
+    }
+    native.start(&[]);
+    native.complete(1);
+    for namespace in ["full", "bare"] {
+        native
+            .plane
+            .kubectl(&["delete", "namespace", &native.namespace(namespace), "--wait=false"]);
+    }
+    native.complete(0);
+    eventually("its objects gone", || native.objects().is_empty().then_some(()));
+    let wanted = format!("{}=true", native.label());
+    native
+        .plane
+        .kubectl(&["label", "--overwrite", "namespace", &native.namespace("bare"), &wanted]);
+    native
+        .plane
+        .kubectl(&["label", "namespace", &native.namespace("full"), "again=changed"]);
+    // What comes later is complete: all that was before has been looked at.
+    native.want(&["later"]);
+    native.complete(1);
+    let elsewhere = |write: &String| !write.contains(" ending-later/");
+    let writes: Vec<_> = native
+        .object_writes()
+        .split_off(OBJECTS)
+        .into_iter()
+        .filter(elsewhere)
+        .collect();
+    assert_eq!(writes, NOTHING);
+    for namespace in ["full", "bare"] {
+        native.kubectl(
+            namespace,
+            &[
+                "patch",
+                "configmap",
+                "held",
+                "--type=merge",
+                "-p",
+                r#"{"metadata": {"finalizers": null}}"#,
+            ],
+        );
+    }
+}
+
+#[test]
+fn killed_in_the_middle_of_fifty_namespaces_all_is_made_once() {
+    let mut native = Native::new("killed");
+    native.want(&names(&numbered(50)));
+    native.start(&["--api-requests-per-second=80"]);
+    eventually("a part of the objects", || {
+        (native.object_writes().len() >= 50).then_some(())
+    });
+    native.kill();
+    let kinds = native.status()["kinds"].clone();
+    assert_eq!(kinds.as_array().unwrap().len(), OBJECTS);
+    let writes = native.writes();
+    let recorded = writes
+        .iter()
+        .position(|write| write == "update resourcesets/status killed");
+    let first = writes.iter().position(|write| write.starts_with("patch "));
+    assert!(
+        recorded < first && recorded.is_some(),
+        "a kind is recorded before its first object"
+    );
+    let before = native.each("uid");
+    assert!(before.len() < 50 * OBJECTS, "too late: nothing was tried");
+
+    native.start(&[]);
+    native.complete(50);
+    println!(
+        "{} of {} objects were there when the process was killed",
+        before.len(),
+        50 * OBJECTS
+    );
+    let after = native.each("uid");
+    assert!(before.iter().all(|(place, uid)| after[place] == *uid));
+    let mut writes = native.object_writes();
+    writes.sort();
+    let once: Vec<_> = after.keys().map(|place| format!("patch {place}")).collect();
+    assert_eq!(writes, once);
 }

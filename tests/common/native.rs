@@ -45,13 +45,7 @@ impl Native {
     /// With the folder that was in use, and every right.
     pub fn new(name: &'static str) -> Self {
         let native = Self::without_rights(name);
-        native.plane.kubectl(&[
-            "create",
-            "clusterrolebinding",
-            name,
-            "--clusterrole=cluster-admin",
-            &format!("--serviceaccount=default:{name}"),
-        ]);
+        native.bind(name, "cluster-admin");
         native
     }
 
@@ -71,6 +65,23 @@ impl Native {
             process: None,
             home,
         }
+    }
+
+    /// Lets our process do something about kinds.
+    pub fn grant(&self, role: &str, verbs: &str, kinds: &str) {
+        let role = format!("{}-{role}", self.name);
+        let (verbs, kinds) = (format!("--verb={verbs}"), format!("--resource={kinds}"));
+        self.plane.kubectl(&["create", "clusterrole", &role, &verbs, &kinds]);
+        self.bind(&role, &role);
+    }
+
+    fn bind(&self, name: &str, role: &str) {
+        let (role, user) = (
+            format!("--clusterrole={role}"),
+            format!("--serviceaccount=default:{}", self.name),
+        );
+        self.plane
+            .kubectl(&["create", "clusterrolebinding", name, &role, &user]);
     }
 
     /// The label that wants a namespace in this set.
