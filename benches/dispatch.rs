@@ -9,6 +9,8 @@
 
 #[path = "../tests/common/mod.rs"]
 mod common;
+#[path = "common/plane.rs"]
+mod plane;
 
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -17,18 +19,16 @@ use std::time::{Duration, Instant};
 
 use common::cluster::{ControlPlane, eventually};
 use common::server::Server;
+use kube::Client;
 use kube::api::{Api, DynamicObject, ListParams, PostParams};
 use kube::core::{ApiResource, PartialObjectMeta};
-use kube::{Client, Config, config::Kubeconfig};
+use plane::{CONNECTIONS, client, clients, cpu_line, memory, per_second, quantile, row, server_cpu};
 use serde_json::{Value, json};
 use stationmaster::api::dispatch::view::{Job, JobExecution};
 
-/// Connections of the load.
-const CONNECTIONS: usize = 16;
-
 fn main() {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let size = size();
+    let size = plane::flag("--executions").unwrap_or(10_000);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -39,15 +39,6 @@ fn main() {
         backlog(size, &[]).await;
         writes().await;
     });
-}
-
-/// `--executions N`; cargo adds `--bench`.
-fn size() -> usize {
-    let arguments: Vec<_> = std::env::args().collect();
-    let given = arguments.iter().position(|argument| argument == "--executions");
-    given
-        .and_then(|place| arguments.get(place + 1))
-        .map_or(10_000, |text| text.parse().unwrap())
 }
 
 /// Executes beside bare creates of the same object, turn by turn, webhooks registered, controllers off.
@@ -73,8 +64,11 @@ async fn accepted(size: usize) {
     let (bare, executes) = (per_second(round * 4, bare), per_second(round * 4, executes));
     latencies.sort();
     row("bare creates, our webhooks, 16 connections", format!("{bare:.0}/s"));
-    let quantile = |share: usize| latencies[(latencies.len() - 1) * share / 100];
-    let times = format!("p50 {:.1?}, p99 {:.1?}", quantile(50), quantile(99));
+    let times = format!(
+        "p50 {:.1?}, p99 {:.1?}",
+        quantile(&latencies, 50),
+        quantile(&latencies, 99)
+    );
     row(
         "executes accepted, 16 connections",
         format!("{executes:.0}/s, {:.0}%; {times}", 100.0 * executes / bare),
@@ -146,19 +140,10 @@ async fn writes() {
 
 /// Writes of executions, their status and new Jobs that the API server has counted.
 fn written(plane: &ControlPlane) -> f64 {
-    let metrics = plane.kubectl(&["get", "--raw", "/metrics"]);
-    let requests = metrics
-        .lines()
-        .filter(|line| line.starts_with("apiserver_request_total{"));
-    let ours = requests.filter(|line| {
-        let reads = ["GET", "LIST", "WATCH"]
-            .iter()
-            .any(|verb| line.contains(&format!("verb=\"{verb}\"")));
+    plane::requests(plane, |line| {
         let new_job = line.contains("resource=\"jobs\"") && line.contains("verb=\"POST\"");
-        !reads && (line.contains("resource=\"jobexecutions\"") || new_job)
-    });
-    ours.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
-        .sum()
+        plane::writes(line) && (line.contains("resource=\"jobexecutions\"") || new_job)
+    })
 }
 
 /// Creates executions while no controller runs, then starts the controllers and watches the Jobs come.
@@ -170,7 +155,7 @@ async fn backlog(size: usize, flags: &[&str]) {
     let client = client(&plane).await;
     plane.apply(&template().to_string());
     let idle = Controllers::start(&plane);
-    row("memory idle", format!("{:.1} MB", idle.memory()));
+    row("memory idle", format!("{:.1} MB", memory(idle.child.id())));
     drop(idle);
     create(&clients(&plane).await, "bench", size).await;
     let before = server_cpu(&plane);
@@ -196,9 +181,9 @@ async fn backlog(size: usize, flags: &[&str]) {
     );
     row(
         "  CPU meanwhile",
-        controllers.cpu_line(took, &before, &server_cpu(&plane)),
+        cpu_line(controllers.child.id(), took, &before, &server_cpu(&plane)),
     );
-    row("  memory after", format!("{:.1} MB", controllers.memory()));
+    row("  memory after", format!("{:.1} MB", memory(controllers.child.id())));
     let jobs: Api<PartialObjectMeta<Job>> = Api::default_namespaced(client.clone());
     let count = jobs.list(&ListParams::default()).await.unwrap().items.len();
     assert_eq!(count, size, "one Job for each execution");
@@ -207,7 +192,7 @@ async fn backlog(size: usize, flags: &[&str]) {
     tokio::time::sleep(Duration::from_secs(15)).await;
     row(
         &format!("memory with {size} executions and Jobs, restarted"),
-        format!("{:.1} MB", again.memory()),
+        format!("{:.1} MB", memory(again.child.id())),
     );
 }
 
@@ -247,25 +232,6 @@ async fn create(clients: &[Client], prefix: &str, size: usize) -> Duration {
         worker.await.unwrap();
     }
     began.elapsed()
-}
-
-/// One for each connection; a client's calls share one.
-async fn clients(plane: &ControlPlane) -> Vec<Client> {
-    let mut clients = Vec::new();
-    for _ in 0..CONNECTIONS {
-        clients.push(client(plane).await);
-    }
-    clients
-}
-
-async fn client(plane: &ControlPlane) -> Client {
-    let kubeconfig = Kubeconfig::read_from(plane.kubeconfig()).unwrap();
-    Client::try_from(
-        Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default())
-            .await
-            .unwrap(),
-    )
-    .unwrap()
 }
 
 /// Our server with nothing but the controllers.
@@ -320,22 +286,6 @@ impl Controllers {
         let line = text.lines().find_map(|line| line.strip_prefix("job_executions_total "));
         line.map_or(0, |number| number.trim().parse().unwrap())
     }
-
-    /// Resident memory in megabytes.
-    fn memory(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
-    }
-
-    fn cpu_line(&self, took: Duration, before: &[(String, f64)], after: &[(String, f64)]) -> String {
-        let share = |seconds: f64| format!("{:.0}%", 100.0 * seconds / took.as_secs_f64());
-        let mut line = format!("stationmaster {}", share(cpu(self.child.id())));
-        for ((name, before), (_, after)) in before.iter().zip(after) {
-            line = format!("{line}, {name} {}", share(after - before));
-        }
-        line
-    }
 }
 
 impl Drop for Controllers {
@@ -343,30 +293,4 @@ impl Drop for Controllers {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Seconds of processor time that the control plane has used.
-fn server_cpu(plane: &ControlPlane) -> Vec<(String, f64)> {
-    ["kube-apiserver", "etcd", "kube-controller-manager"]
-        .iter()
-        .map(|name| {
-            let pid = std::fs::read_to_string(plane.folder().join(format!("pids/{name}.pid"))).unwrap();
-            ((*name).to_owned(), cpu(pid.trim().parse().unwrap()))
-        })
-        .collect()
-}
-
-fn cpu(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
-    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-    ticks / 100.0
-}
-
-fn per_second(count: usize, took: Duration) -> f64 {
-    f64::from(u32::try_from(count).unwrap()) / took.as_secs_f64()
-}
-
-fn row(name: &str, value: impl std::fmt::Display) {
-    println!("{name:<55} {value}");
 }

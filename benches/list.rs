@@ -9,6 +9,8 @@
 
 #[path = "../tests/common/mod.rs"]
 mod common;
+#[path = "common/plane.rs"]
+mod plane;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,11 +18,10 @@ use std::time::{Duration, Instant};
 
 use common::cluster::ControlPlane;
 use common::server::Server;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
+use kube::Client;
+use plane::{CONNECTIONS, client};
 use serde_json::json;
 
-const CONNECTIONS: usize = 16;
 const TURNS: usize = 3;
 
 fn main() {
@@ -35,13 +36,7 @@ fn main() {
         .unwrap();
     let plane = ControlPlane::start().with_crds();
     let _server = Server::start(&plane, &["--components", "admission,conversion"]);
-    runtime.block_on(compare(&plane, size()));
-}
-
-/// `--executions N`; cargo adds `--bench`.
-fn size() -> usize {
-    let mut arguments = std::env::args().skip_while(|argument| argument != "--executions");
-    arguments.nth(1).map_or(10_000, |text| text.parse().unwrap())
+    runtime.block_on(compare(&plane, plane::flag("--executions").unwrap_or(10_000)));
 }
 
 async fn compare(plane: &ControlPlane, size: usize) {
@@ -57,13 +52,6 @@ async fn compare(plane: &ControlPlane, size: usize) {
     println!("list of {size} executions, median of {TURNS}");
     println!("{:22} {stored:>10.2?}", "v1beta1");
     println!("{:22} {converted:>10.2?}  {each:.1?} more for each object", "v1alpha1");
-}
-
-async fn client(plane: &ControlPlane) -> Client {
-    let kubeconfig = Kubeconfig::read_from(plane.kubeconfig()).unwrap();
-    let options = KubeConfigOptions::default();
-    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
-    Client::try_from(config).unwrap()
 }
 
 async fn fill(client: &Client, size: usize) {
