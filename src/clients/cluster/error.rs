@@ -31,7 +31,8 @@ pub struct Object {
 
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
+        let slash = if self.namespace.is_empty() { "" } else { "/" };
+        write!(f, "{} {}{slash}{}", self.kind, self.namespace, self.name)
     }
 }
 
@@ -184,16 +185,18 @@ mod tests {
 
     #[test]
     fn names_verb_and_object() {
-        let object = Object {
-            kind: "Job".into(),
-            namespace: "a".into(),
-            name: "b".into(),
-        };
-        let error = Error {
-            verb: "create",
-            object: object.into(),
-            failure: Failure::unreachable("gone"),
-        };
-        assert_eq!(error.to_string(), "cannot create Job a/b");
+        for (namespace, told) in [("a", "cannot create Job a/b"), ("", "cannot create Job b")] {
+            let object = Object {
+                kind: "Job".into(),
+                namespace: namespace.into(),
+                name: "b".into(),
+            };
+            let error = Error {
+                verb: "create",
+                object: object.into(),
+                failure: Failure::unreachable("gone"),
+            };
+            assert_eq!(error.to_string(), told);
+        }
     }
 }
