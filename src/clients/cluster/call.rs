@@ -96,10 +96,7 @@ impl Cluster {
     where
         K: Resource<DynamicType = ()>,
     {
-        let (namespace, name) = (
-            seen.namespace.as_deref().unwrap_or_default(),
-            seen.name.as_deref().unwrap_or_default(),
-        );
+        let (namespace, name) = place(seen);
         let body = serde_json::json!({
             "apiVersion": K::api_version(&()), "kind": K::kind(&()), "status": status,
             "metadata": {
@@ -164,19 +161,8 @@ impl Cluster {
     where
         K: Resource<DynamicType = ()>,
     {
-        let (namespace, name) = (
-            seen.namespace.as_deref().unwrap_or_default(),
-            seen.name.as_deref().unwrap_or_default(),
-        );
-        let preconditions = Preconditions {
-            uid: seen.uid.clone(),
-            resource_version: seen.resource_version.clone(),
-        };
-        let params = DeleteParams {
-            preconditions: Some(preconditions),
-            ..DeleteParams::background()
-        };
-        let built = path::<K>(namespace).delete(name, &params);
+        let (namespace, name) = place(seen);
+        let built = path::<K>(namespace).delete(name, &exactly(seen));
         absent_is_none(
             self.call::<IgnoredAny>("delete", (&K::kind(&()), namespace, name), built)
                 .await,
@@ -213,6 +199,26 @@ impl Cluster {
         let answer = tokio::time::timeout(CALL_TIMEOUT, self.client.request_text(request)).await;
         let text = answer.map_err(|_| Failure::unreachable(format!("no answer within {CALL_TIMEOUT:?}")))??;
         serde_json::from_str(&text).map_err(|error| Failure::unreachable(format!("unreadable answer: {error}")))
+    }
+}
+
+/// Namespace and name of an object; an empty namespace for one that has none.
+pub(super) fn place(seen: &ObjectMeta) -> (&str, &str) {
+    (
+        seen.namespace.as_deref().unwrap_or_default(),
+        seen.name.as_deref().unwrap_or_default(),
+    )
+}
+
+/// Deletes the object as it was seen, or nothing.
+pub(super) fn exactly(seen: &ObjectMeta) -> DeleteParams {
+    let preconditions = Preconditions {
+        uid: seen.uid.clone(),
+        resource_version: seen.resource_version.clone(),
+    };
+    DeleteParams {
+        preconditions: Some(preconditions),
+        ..DeleteParams::background()
     }
 }
 

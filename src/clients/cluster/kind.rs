@@ -5,9 +5,7 @@ use std::fmt;
 use futures::{Stream, StreamExt};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ManagedFieldsEntry, ObjectMeta};
 use kube::Resource;
-use kube::api::{
-    Api, ApiResource, DeleteParams, DynamicObject, GetParams, Patch, PatchParams, Preconditions, ValidationDirective,
-};
+use kube::api::{Api, ApiResource, DynamicObject, GetParams, Patch, PatchParams, ValidationDirective};
 use kube::core::PartialObjectMeta;
 use kube::core::gvk::{GroupVersion, GroupVersionKind};
 use kube::discovery::{self, Scope};
@@ -17,7 +15,7 @@ use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::Cluster;
-use super::call::{Built, Metadata, absent_is_none, metadata_only};
+use super::call::{Metadata, absent_is_none, exactly, metadata_only, place};
 use super::error::{Error, Failure};
 
 /// Objects of one page of a list of metadata.
@@ -184,8 +182,7 @@ impl Cluster {
         seen: &ObjectMeta,
         fields: &[ManagedFieldsEntry],
     ) -> Result<(), Error> {
-        let namespace = seen.namespace.as_deref().unwrap_or_default();
-        let name = seen.name.as_deref().unwrap_or_default();
+        let (namespace, name) = place(seen);
         let changes = json!({"metadata": {
             "uid": seen.uid, "resourceVersion": seen.resource_version, "managedFields": fields,
         }});
@@ -201,17 +198,8 @@ impl Cluster {
     /// # Errors
     /// Every other failure; `Conflict` when it is not the object that was seen any more.
     pub async fn delete_of(&self, kind: &Kind, seen: &ObjectMeta) -> Result<(), Error> {
-        let namespace = seen.namespace.as_deref().unwrap_or_default();
-        let name = seen.name.as_deref().unwrap_or_default();
-        let preconditions = Preconditions {
-            uid: seen.uid.clone(),
-            resource_version: seen.resource_version.clone(),
-        };
-        let params = DeleteParams {
-            preconditions: Some(preconditions),
-            ..DeleteParams::background()
-        };
-        let built: Built = kind.request(namespace).delete(name, &params);
+        let (namespace, name) = place(seen);
+        let built = kind.request(namespace).delete(name, &exactly(seen));
         let answer = self
             .call::<IgnoredAny>("delete", (&kind.resource.kind, namespace, name), built)
             .await;

@@ -4,14 +4,13 @@
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use serde_json::json;
 use tracing::info;
 
 use super::context::Context;
 use super::kinds::State;
 use super::progress::{LONGEST_WAIT, Progress};
 use crate::api::names::{annotation, reason};
-use crate::clients::cluster::{Error, Kind};
+use crate::clients::cluster::Kind;
 use crate::resources::native::{Known, Meeting, Plan, Stamp, Step, meeting, taken_over, was_there};
 use crate::resources::{Object, Set};
 
@@ -66,13 +65,6 @@ impl Acting<'_> {
                 self.prune(known).await;
             }
         }
-    }
-
-    /// Another set is in force, or the namespace is not as it was: its next turn has come, and decides anew what goes.
-    fn is_outdated(&self) -> bool {
-        let (version, set) = self.made_for;
-        let is_same_set = self.ctx.current.set().is_some_and(|current| Arc::ptr_eq(&current, set));
-        !is_same_set || self.ctx.version_of(self.namespace).as_deref() != version
     }
 
     async fn take(&mut self, object: &Object, step: Step<'_>) {
@@ -224,46 +216,5 @@ impl Acting<'_> {
                 None
             }
         }
-    }
-
-    /// Removes what only we have put there; of what was there before only our fields.
-    async fn prune(&mut self, known: &Known) {
-        let State::Listed(kind) = self.ctx.kinds.state(&known.kind) else {
-            return;
-        };
-        if let Err(error) = self.removed(known, &kind).await {
-            self.not_removed(known, &error);
-        }
-    }
-
-    async fn removed(&self, known: &Known, kind: &Kind) -> Result<(), Error> {
-        let (ctx, name) = (self.ctx, &*known.name);
-        ctx.pace.turn().await;
-        // What is removed is decided by what is stored now.
-        let Some(stored) = ctx.cluster.metadata_of(kind, self.namespace, name).await? else {
-            return Ok(());
-        };
-        let observed = ctx.index.observed(&stored);
-        if !observed.is_ours(&self.stamp) || observed.deleting {
-            return Ok(());
-        }
-        ctx.pace.turn().await;
-        if self.is_outdated() {
-            return Ok(());
-        }
-        info!(namespace.name = self.namespace, kind = %known.kind, name, "removing what is not wanted any more");
-        if !observed.found {
-            ctx.metrics.wrote("delete");
-            return ctx.cluster.delete_of(kind, &stored).await;
-        }
-        ctx.metrics.wrote("withdraw");
-        let (kind_name, version) = known.kind.split_once('.').unwrap_or((&known.kind, ""));
-        let nothing = json!({"apiVersion": version, "kind": kind_name, "metadata": {
-            "name": name, "namespace": self.namespace, "uid": stored.uid,
-        }});
-        let withdrawn = ctx
-            .cluster
-            .apply(kind, (self.namespace, name), (&ctx.manager, false), &nothing);
-        withdrawn.await.map(|_| ())
     }
 }

@@ -8,6 +8,7 @@ mod kinds;
 mod namespace;
 mod pace;
 mod progress;
+mod prune;
 mod related;
 mod repairs;
 mod report;
