@@ -13,7 +13,7 @@ use rustls::crypto::ring;
 use tokio::runtime;
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Component, DispatchMode, ServeArgs};
+use crate::cli::{Component, ServeArgs};
 use crate::clients::cluster::{Cluster, Templates};
 use crate::reconcile;
 use crate::serve::execute::Token;
@@ -42,9 +42,6 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
 }
 
 async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> {
-    if args.resources.native.dispatch == DispatchMode::Native && !args.is_native() {
-        anyhow::bail!("--dispatch native applies a folder: pass --templates-folder, and sync among --components");
-    }
     let stop = CancellationToken::new();
     let mut signals = Signals::new()?;
     let mut registry = telemetry.registry();

@@ -82,6 +82,8 @@ pub async fn run(shared: Shared, stop: CancellationToken) {
         shared.metrics.leader.set(1);
         let last = Box::pin(lead(&shared, &mut contender, until, &stop)).await;
         shared.metrics.leader.set(0);
+        // Another replica leads, and tells.
+        shared.metrics.resources(0, 0, 0);
         if last {
             contender.release().await;
         }

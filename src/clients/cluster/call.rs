@@ -15,7 +15,7 @@ use super::error::{Error, Failure, Object};
 use crate::api::names::FIELD_MANAGER;
 
 /// A call that the API server has not answered by then counts as unanswered.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// Asks for the metadata of the answer alone: what we sent need not come back.
 const METADATA_ONLY: HeaderValue =
     HeaderValue::from_static("application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1");

@@ -13,9 +13,10 @@ use kube::runtime::watcher::watch_object;
 use kube::runtime::{WatchStreamExt, watcher};
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
+use tokio::time::timeout;
 
 use super::Cluster;
-use super::call::{Metadata, absent_is_none, exactly, metadata_only, place};
+use super::call::{CALL_TIMEOUT, Metadata, absent_is_none, exactly, metadata_only, place};
 use super::error::{Error, Failure};
 
 /// Objects of one page of a list of metadata.
@@ -89,7 +90,11 @@ impl Cluster {
     pub async fn kind(&self, api_version: &str, kind: &str) -> Result<Kind, KindError> {
         let version: GroupVersion = api_version.parse().map_err(|_| KindError::NotServed)?;
         let wanted = GroupVersionKind::gvk(&version.group, &version.version, kind);
-        match discovery::pinned_kind(&self.client, &wanted).await {
+        let found = timeout(CALL_TIMEOUT, discovery::pinned_kind(&self.client, &wanted)).await;
+        let Ok(found) = found else {
+            return Err(Failure::unreachable(format!("no answer within {CALL_TIMEOUT:?}")).into());
+        };
+        match found {
             Ok((resource, capabilities)) => Ok(Kind {
                 resource,
                 is_namespaced: capabilities.scope == Scope::Namespaced,

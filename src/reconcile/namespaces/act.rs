@@ -56,29 +56,40 @@ impl Acting<'_> {
     pub(super) async fn carry_out(&mut self, plan: Plan<'_>) {
         self.progress.outcome.wanted = u32::try_from(plan.steps.len()).unwrap_or(u32::MAX);
         for (object, step) in plan.steps {
-            if !self.progress.stopped {
+            if self.may_go_on(&object.group) {
                 self.take(object, step).await;
             }
         }
         for known in plan.prune {
-            if !self.progress.stopped && !self.is_outdated() {
+            if self.may_go_on(&known.kind) && !self.is_outdated() {
                 self.prune(known).await;
             }
         }
     }
 
+    fn may_go_on(&self, kind: &str) -> bool {
+        !self.progress.is_out(kind) && !self.ctx.stop.is_cancelled()
+    }
+
     async fn take(&mut self, object: &Object, step: Step<'_>) {
         let kind = match self.ctx.kinds.state(&object.group) {
             State::Listed(kind) => kind,
-            // Its list has every namespace looked at again.
-            State::Pending => return self.progress.outcome.is_early = true,
+            // The end of the last list has every namespace looked at again; one that hangs must not keep all waiting.
+            State::Pending => {
+                self.progress.outcome.is_early = true;
+                return self.progress.come_back(LONGEST_WAIT);
+            }
             State::Refused(why) => return self.fail(object, reason::KIND_UNUSABLE, &why),
         };
         match step {
             Step::Keep { news } => self.keep(object, news),
             // The watch tells of its end.
             Step::Wait => {}
-            Step::Twice => self.fail(object, reason::INVALID, "the folder has it in another version too"),
+            Step::Twice => self.fail(
+                object,
+                reason::INVALID,
+                "another template makes the same object in another version: keep one of them",
+            ),
             Step::Update { found } => drop(self.apply(object, &kind, Manner::again(found)).await),
             Step::Repair { found } => self.repair(object, &kind, found).await,
             Step::Meet => self.meet(object, &kind).await,
@@ -94,11 +105,18 @@ impl Acting<'_> {
     }
 
     async fn repair(&mut self, object: &Object, kind: &Kind, found: bool) {
-        if self.may_repair(object) {
-            let (kind_name, name) = (&object.group, &object.name);
-            info!(namespace.name = self.namespace, kind = kind_name, name, "repairing");
+        if !self.may_repair(object) {
+            return;
+        }
+        let (kind_name, name) = (&object.group, &object.name);
+        info!(
+            namespace.name = self.namespace,
+            kind = kind_name,
+            name,
+            "changed by others: applying it again"
+        );
+        if self.apply(object, kind, Manner::again(found)).await.is_some() {
             self.ctx.repairs.repaired(self.namespace, (kind_name, name));
-            self.apply(object, kind, Manner::again(found)).await;
         }
     }
 
@@ -110,7 +128,7 @@ impl Acting<'_> {
         self.progress.come_back(pause);
         if times >= CONTESTED {
             let message = format!(
-                "somebody else has changed or deleted it {times} times of late: see who with kubectl get --show-managed-fields -o yaml"
+                "changed or deleted by others {times} times of late, so it is repaired later and later: see who with kubectl get --show-managed-fields -o yaml"
             );
             self.fail(object, reason::CONTESTED, &message);
         }
@@ -121,35 +139,54 @@ impl Acting<'_> {
         if !self.may_repair(object) {
             return;
         }
-        if self.is_newborn {
-            return self.apply_unseen(object, kind).await;
+        // An apply that takes fields from others would hide whose they were.
+        if self.is_newborn && !object.force_conflicts {
+            return self.make(object, kind).await;
         }
         self.ctx.pace.turn().await;
         let there = match self.ctx.cluster.metadata_of(kind, self.namespace, &object.name).await {
-            Ok(there) => there,
+            Ok(Some(there)) => there,
+            Ok(None) => return self.make(object, kind).await,
             Err(error) => return self.failed(object, &error),
         };
         let us = (self.stamp.set, &*self.ctx.manager);
-        match meeting(there.as_ref(), us, self.ctx.options.adopt) {
+        match meeting(&there, us, self.ctx.options.adopt) {
             Meeting::Apply { force, found } => {
                 // What was found may be gone by now: then it is not made, and not taken for somebody else's later.
-                let uid = there.as_ref().and_then(|there| there.uid.as_deref()).filter(|_| found);
+                let uid = there.uid.as_deref().filter(|_| found);
                 self.apply(object, kind, Manner { force, found, uid }).await;
-                self.ctx.repairs.remade(self.namespace, (&object.group, &object.name));
             }
-            Meeting::Adopt => self.adopt(object, kind, &there.unwrap_or_default()).await,
+            Meeting::Adopt => self.adopt(object, kind, &there).await,
             Meeting::Deleting => {
                 let message = "an object of that name is being deleted: this one is made when that is over";
                 self.fail(object, reason::DELETING, message);
                 self.progress.come_back(LONGEST_WAIT);
             }
-            Meeting::Metacontroller => {
-                let message = format!(
-                    "it has metacontroller's annotation {}: delete its DecoratorController, then pass --adopt-from-metacontroller",
-                    annotation::DECORATOR_CONTROLLER
-                );
-                self.fail(object, reason::METACONTROLLER, &message);
-            }
+            Meeting::Metacontroller => self.fail(object, reason::METACONTROLLER, &kept_by_metacontroller()),
+        }
+    }
+
+    /// Makes an object that is not there, without taking a field from others; if it was there after all, that is noted.
+    async fn make(&mut self, object: &Object, kind: &Kind) {
+        let manner = Manner {
+            force: false,
+            found: false,
+            uid: None,
+        };
+        let Some(applied) = self.apply(object, kind, manner).await else {
+            return;
+        };
+        self.ctx.repairs.remade(self.namespace, (&object.group, &object.name));
+        if was_there(&applied, &self.ctx.manager) {
+            // Should the second apply fail, the next one knows.
+            self.ctx.index.set_found(&object.group, &applied);
+            let found = Manner {
+                found: true,
+                uid: applied.uid.as_deref(),
+                ..manner
+            };
+            self.progress.outcome.applied -= 1;
+            self.apply(object, kind, found).await;
         }
     }
 
@@ -168,27 +205,6 @@ impl Acting<'_> {
         match self.ctx.cluster.set_managed_fields(kind, there, &fields).await {
             Ok(()) => drop(self.apply(object, kind, Manner::again(false)).await),
             Err(error) => self.failed(object, &error),
-        }
-    }
-
-    /// Applies an object without having looked, takes no field from others, and notes if there was one.
-    async fn apply_unseen(&mut self, object: &Object, kind: &Kind) {
-        let unseen = Manner {
-            force: false,
-            found: false,
-            uid: None,
-        };
-        let Some(applied) = self.apply(object, kind, unseen).await else {
-            return;
-        };
-        if was_there(&applied, &self.ctx.manager) {
-            let found = Manner {
-                found: true,
-                uid: applied.uid.as_deref(),
-                ..unseen
-            };
-            self.progress.outcome.applied -= 1;
-            self.apply(object, kind, found).await;
         }
     }
 
@@ -217,4 +233,11 @@ impl Acting<'_> {
             }
         }
     }
+}
+
+fn kept_by_metacontroller() -> String {
+    format!(
+        "it has metacontroller's annotation {}: take the DecoratorController off as manifests/native/kustomization.yaml says, then pass --adopt-from-metacontroller",
+        annotation::DECORATOR_CONTROLLER
+    )
 }

@@ -4,10 +4,14 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::jiff::Timestamp;
+use kube::ResourceExt;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{ObjectRef, Store};
 
 use super::super::metrics::Metrics;
+use tokio_util::sync::CancellationToken;
+
 use super::index::Index;
 use super::kinds::Kinds;
 use super::pace::Pace;
@@ -18,6 +22,9 @@ use super::{Options, Resources};
 use crate::api::names::FIELD_MANAGER;
 use crate::clients::cluster::Cluster;
 use crate::resources::{Current, Rules};
+
+/// In so young a namespace there can hardly be anything.
+const NEWBORN_SECONDS: i64 = 10;
 
 /// All that is kept of a namespace.
 pub(super) type NamespaceMeta = PartialObjectMeta<Namespace>;
@@ -38,6 +45,8 @@ pub(super) struct Context {
     pub(super) pace: Pace,
     pub(super) related: RelatedObjects,
     pub(super) metrics: Metrics,
+    /// Says when to begin nothing more.
+    pub(super) stop: CancellationToken,
     failures: Mutex<HashMap<String, u32>>,
     /// Namespaces that have come into being while we watched, and were not looked at yet.
     newborn: Mutex<HashSet<String>>,
@@ -48,7 +57,7 @@ impl Context {
         (cluster, store): (Cluster, Store<NamespaceMeta>),
         resources: &Resources,
         (metrics, stored): (Metrics, &Stored),
-        kinds: Kinds,
+        (kinds, stop): (Kinds, CancellationToken),
     ) -> Self {
         let options = resources.options.clone();
         // Another set's fields are another manager's.
@@ -67,6 +76,7 @@ impl Context {
             related: RelatedObjects::default(),
             options,
             metrics,
+            stop,
             failures: Mutex::default(),
             newborn: Mutex::default(),
         }
@@ -75,15 +85,20 @@ impl Context {
     /// A watch shows a namespace: was there one of that name before?
     pub(super) fn notice(&self, namespace: &str) {
         if self.store.get(&ObjectRef::new(namespace)).is_none() {
-            let mut newborn = self.newborn.lock().unwrap_or_else(PoisonError::into_inner);
-            newborn.insert(namespace.to_owned());
+            self.newborn().insert(namespace.to_owned());
         }
     }
 
     /// Whether a namespace has only just come into being; asked once, for there is nothing of ours in it yet.
-    pub(super) fn is_newborn(&self, namespace: &str) -> bool {
-        let mut newborn = self.newborn.lock().unwrap_or_else(PoisonError::into_inner);
-        newborn.remove(namespace)
+    pub(super) fn is_newborn(&self, namespace: &NamespaceMeta) -> bool {
+        let was_noticed = self.newborn().remove(&namespace.name_any());
+        let created = namespace.metadata.creation_timestamp.as_ref();
+        let age = created.map(|created| Timestamp::now().as_second() - created.0.as_second());
+        was_noticed && age.is_some_and(|age| age <= NEWBORN_SECONDS)
+    }
+
+    fn newborn(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.newborn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The version of a namespace as the watch has told it last.
@@ -119,7 +134,7 @@ impl Context {
 
     /// A namespace is gone or wants nothing.
     pub(super) fn forget(&self, namespace: &str) {
-        self.is_newborn(namespace);
+        self.newborn().remove(namespace);
         self.set_failed(namespace, false);
         self.repairs.retain(namespace, |_, _| false);
         self.report.forget(namespace);

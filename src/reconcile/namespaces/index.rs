@@ -38,6 +38,8 @@ struct Entry {
     version: u64,
     /// The list in which it was seen last.
     list: u32,
+    /// It was there before we first applied it, and that may not be written in it yet.
+    found: bool,
 }
 
 impl Index {
@@ -52,7 +54,18 @@ impl Index {
     pub(super) fn of(&self, namespace: &str) -> Vec<Known> {
         let inner = self.inner();
         let entries = inner.namespaces.get(namespace).into_iter().flatten();
-        entries.map(|entry| entry.known.clone()).collect()
+        entries.map(Entry::seen).collect()
+    }
+
+    /// Remembers of an object that we have just applied that it was there before.
+    pub(super) fn set_found(&self, kind: &str, metadata: &ObjectMeta) {
+        let (namespace, name) = place(metadata);
+        let mut inner = self.inner();
+        let entries = inner.namespaces.get_mut(namespace).into_iter().flatten();
+        for entry in entries.filter(|entry| entry.is(kind, name)) {
+            entry.found = true;
+            entry.known.settled = false;
+        }
     }
 
     /// A new list of a kind begins. It may be of an earlier time, where a backup was restored: whatever it shows is news.
@@ -129,11 +142,10 @@ impl Index {
     /// Remembers that an object was found to be as it is wanted, if nothing has changed meanwhile.
     pub(super) fn settle(&self, namespace: &str, known: &Known, digest: Digest) {
         let mut inner = self.inner();
-        let entries = inner.namespaces.get_mut(namespace).into_iter().flatten();
-        let entry = entries.map(|entry| &mut entry.known).find(|own| *own == known);
-        if let Some(own) = entry {
-            own.applied = Some(digest);
-            own.settled = true;
+        let mut entries = inner.namespaces.get_mut(namespace).into_iter().flatten();
+        if let Some(entry) = entries.find(|entry| entry.seen() == *known) {
+            entry.known.applied = Some(digest);
+            entry.known.settled = true;
         }
     }
 
@@ -185,7 +197,19 @@ impl Entry {
             applied: None,
             settled: false,
         };
-        Self { known, version, list }
+        Self {
+            known,
+            version,
+            list,
+            found: false,
+        }
+    }
+
+    /// With what is not written in the object yet.
+    fn seen(&self) -> Known {
+        let mut known = self.known.clone();
+        known.observed.found |= self.found;
+        known
     }
 
     /// Takes what is seen, unless that is of an earlier time; true when it tells something new.
@@ -314,6 +338,16 @@ mod tests {
             !gone.iter().any(|(_, name)| name == "new"),
             "it is younger than the list"
         );
+    }
+
+    #[test]
+    fn what_was_found_stays_found_until_it_is_written() {
+        let (index, kind) = index();
+        index.applied(&kind, &metadata("x", 5, "f:data"), Digest::default());
+        index.set_found(&kind, &metadata("x", 5, "f:data"));
+        index.note(&kind, &metadata("x", 5, "f:data"));
+        let known = index.of("a").remove(0);
+        assert!(known.observed.found && !known.settled);
     }
 
     #[test]

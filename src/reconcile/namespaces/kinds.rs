@@ -25,7 +25,7 @@ const MOST_DOUBLINGS: u32 = 6;
 /// An API server that fails so often in a row is not waited for: other kinds would have to wait too.
 const PATIENCE: u32 = 4;
 /// Why a cluster-scoped kind is not applied.
-const NAMELESS: &str = "its objects have no namespace, and what is in none cannot belong to one";
+const NAMELESS: &str = "it is cluster-scoped, and a folder makes namespaced objects only: remove it from the folder";
 
 /// How far a kind has come.
 #[derive(Debug, Clone)]
@@ -106,33 +106,38 @@ impl Kinds {
         }
     }
 
-    /// Does not end: a kind that is not served any more is looked up again.
+    /// Does not end: a kind that cannot be listed, or is not served any more, is looked up again, later and later.
     async fn follow_kind(&self, name: Arc<str>, with: &Follow<'_>) {
+        let mut failures = 0;
         loop {
             let kind = self.looked_up(&name, with).await;
             // What was applied must be found again, also by a process that has never heard of its template.
             with.report.record_kind(&name).await;
-            self.watched(&name, &kind, with).await;
-            tokio::time::sleep(FIRST_PAUSE).await;
+            let failure = self.watched(&name, &kind, with).await;
+            failures = if self.is_listed(&name) { 1 } else { failures + 1 };
+            self.failed(&name, &kind, (&failure, failures), with);
+            tokio::time::sleep(backoff(FIRST_PAUSE, failures.min(MOST_DOUBLINGS))).await;
         }
     }
 
-    /// Follows the objects of a kind until it is not served any more.
-    async fn watched(&self, name: &Arc<str>, kind: &Kind, with: &Follow<'_>) {
+    /// Follows the objects of a kind until they cannot be listed, or are not served any more.
+    async fn watched(&self, name: &Arc<str>, kind: &Kind, with: &Follow<'_>) -> Failure {
         let selector = format!("{}={}", label::RESOURCE_SET, with.set);
         let mut events = std::pin::pin!(with.cluster.metadata(kind, &selector));
-        let mut failures = 0;
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => self.told(name, kind, &event, with),
-                Err(failure) => {
-                    failures += 1;
-                    self.failed(name, kind, (&failure, failures), with);
-                    if matches!(failure, Failure::NotFound(_)) {
-                        return;
-                    }
+                // What was listed once stays in use: its objects are known, if late.
+                Err(failure @ Failure::Unavailable { .. }) if self.is_listed(name) => {
+                    warn!(kind = %name, cause = %failure, "changes by others are not seen now, trying again");
                 }
+                Err(failure) => return failure,
             }
+        }
+        Failure::Unavailable {
+            message: "the watch has ended".to_owned(),
+            retry_after: None,
+            is_internal: false,
         }
     }
 
@@ -185,16 +190,15 @@ impl Kinds {
         }
     }
 
-    /// What was listed once stays in use while it is served: its objects are known, if late.
     fn failed(&self, name: &Arc<str>, kind: &Kind, (failure, failures): (&Failure, u32), with: &Follow<'_>) {
-        warn!(kind = %name, cause = %failure, "watch failed, trying again");
         let resource = kind.resource();
         let why = match failure {
             Failure::NotFound(_) => {
                 format!("{name} is not served any more: is its CustomResourceDefinition installed?")
             }
-            _ if self.is_listed(name) => return,
-            Failure::Unavailable { .. } if failures < PATIENCE => return,
+            Failure::Unavailable { .. } if failures < PATIENCE => {
+                return warn!(kind = %name, cause = %failure, "cannot list, trying again");
+            }
             Failure::Forbidden(_) => format!(
                 "cannot list and watch {resource}: {failure}: grant get, list, watch, create, patch and delete on {resource}"
             ),
@@ -206,7 +210,8 @@ impl Kinds {
     fn refuse(&self, name: &Arc<str>, reason: String, with: &Follow<'_>) {
         let known = matches!(self.states().get(name), Some(State::Refused(known)) if **known == *reason);
         if !known {
-            warn!(kind = %name, reason, "objects of this kind are left as they are");
+            warn!(kind = %name, reason, "objects of this kind are neither applied nor removed until that is solved");
+            with.report.note_refusal(name, Some(&reason));
             self.set(name, State::Refused(reason.into()), with);
         }
     }
@@ -214,6 +219,7 @@ impl Kinds {
     fn set(&self, name: &Arc<str>, state: State, with: &Follow<'_>) {
         if matches!(state, State::Listed(_)) {
             info!(kind = %name, "all objects of this kind are known");
+            with.report.note_refusal(name, None);
         }
         let mut states = self.states();
         states.insert(Arc::clone(name), state);

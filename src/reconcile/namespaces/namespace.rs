@@ -63,7 +63,7 @@ async fn step(namespace: &NamespaceMeta, ctx: &Context) -> Result<Action, Error>
         ctx,
         namespace: &name,
         made_for: (namespace.metadata.resource_version.as_deref(), &set),
-        is_newborn: ctx.is_newborn(&name),
+        is_newborn: ctx.is_newborn(namespace),
         stamp,
         progress: Progress::default(),
     };

@@ -17,10 +17,13 @@ use crate::resources::native::{Known, Outcome};
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause while the API server does not answer, or something else is soon over.
 pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(30);
-/// What the API server refuses for what it is helps no sooner than a change, which is noticed.
-const INVALID_PAUSE: Duration = Duration::from_secs(3600);
+/// What the API server refuses for what it is mostly waits for another template, which is noticed.
+const INVALID_PAUSE: Duration = Duration::from_secs(600);
 /// How the API server begins to tell of a field that it does not know, or of another type: with status 500.
 const UNTYPED: &str = "failed to create typed patch object";
+
+/// How the API server tells of a field that another set of ours has.
+const OTHER_SET: &str = " with \"stationmaster/";
 
 /// What has come of a plan so far.
 #[derive(Debug, Default)]
@@ -30,6 +33,8 @@ pub(super) struct Progress {
     pub(super) retry: Option<Duration>,
     /// The rest has to wait: the API server does not answer, or the namespace is being deleted.
     pub(super) stopped: bool,
+    /// The kind about which the API server did not answer.
+    out: Option<String>,
     /// The namespace is being deleted.
     pub(super) terminating: bool,
 }
@@ -41,10 +46,16 @@ impl Progress {
         self.retry = Some(self.retry.map_or(pause, |sooner| sooner.min(pause)));
     }
 
-    /// Everything waits for the API server.
-    fn stop_for(&mut self, pause: Duration) {
-        self.stopped = true;
+    /// A kind waits for the API server, and with the second of them everything.
+    fn stop_for(&mut self, kind: &str, pause: Duration) {
+        let first = self.out.get_or_insert_with(|| kind.to_owned());
+        self.stopped = first != kind;
         self.retry = Some(pause);
+    }
+
+    /// Whether requests about a kind make no sense now.
+    pub(super) fn is_out(&self, kind: &str) -> bool {
+        self.stopped || self.out.as_deref() == Some(kind)
     }
 }
 
@@ -60,7 +71,7 @@ impl Acting<'_> {
         let (kind, name) = (&object.group, &object.name);
         warn!(namespace.name = self.namespace, kind, name, %error, cause = message, "not applied");
         self.fail(object, reason, &message);
-        self.pause(error);
+        self.pause(kind, error);
     }
 
     /// An object could not be removed.
@@ -69,7 +80,9 @@ impl Acting<'_> {
         let (kind, name) = (&*known.kind, &*known.name);
         warn!(namespace.name = self.namespace, kind, name, %error, cause = message, "not removed");
         self.error((kind, name), reason, &format!("cannot remove it: {message}"));
-        self.pause(error);
+        let pause = backoff(FIRST_PAUSE, self.ctx.failures(self.namespace));
+        self.progress.come_back(pause);
+        self.pause(kind, error);
     }
 
     pub(super) fn fail(&mut self, object: &Object, reason: &str, message: &str) {
@@ -80,13 +93,14 @@ impl Acting<'_> {
         });
     }
 
-    /// After an outage the API server says when, or it is tried again within half a minute.
-    fn pause(&mut self, error: &Error) {
+    /// After an outage the API server says when, or it is tried again within half a minute. It may be one kind's: one
+    /// whose webhook hangs, or that another server serves. The second kind has all others wait.
+    fn pause(&mut self, kind: &str, error: &Error) {
         let failures = self.ctx.failures(self.namespace);
         match &error.failure {
             Failure::Unavailable { retry_after, .. } if error.failure.is_outage() => {
                 let pause = backoff(FIRST_PAUSE, failures).min(LONGEST_WAIT);
-                self.progress.stop_for(pause.max(retry_after.unwrap_or_default()));
+                self.progress.stop_for(kind, pause.max(retry_after.unwrap_or_default()));
             }
             // Somebody else wrote in between.
             Failure::Conflict(message) if !is_about_fields(message) => self.progress.come_back(FIRST_PAUSE),
@@ -109,8 +123,12 @@ impl Acting<'_> {
 fn told(error: &Error) -> (&'static str, String) {
     let message = withheld::text(&error.failure.to_string());
     match &error.failure {
+        Failure::Conflict(said) if is_about_fields(said) && said.contains(OTHER_SET) => {
+            let message = format!("{message}: another ResourceSet wants it too, by another folder or an earlier name");
+            (reason::CONFLICT, message)
+        }
         Failure::Conflict(said) if is_about_fields(said) => {
-            let remedy = "remove the field from the template, or take it over with the annotation";
+            let remedy = "take the field out of the template, or put on the template the annotation";
             let message = format!("{message}: {remedy} {}: \"true\"", annotation::FORCE_CONFLICTS);
             (reason::CONFLICT, message)
         }
@@ -125,7 +143,7 @@ fn told(error: &Error) -> (&'static str, String) {
 
 /// Whether other field managers are in the way, and not a write in between.
 fn is_about_fields(message: &str) -> bool {
-    message.contains("conflict with \"")
+    message.contains("Apply failed with ")
 }
 
 #[cfg(test)]
@@ -156,10 +174,17 @@ mod tests {
 
     #[test]
     fn a_failure_is_told_with_what_helps_and_without_values() {
-        let fields = "Apply failed with 1 conflict: conflict with \"helm\": .data.a".to_owned();
-        let remedy = "take it over with the annotation stationmaster.dev/force-conflicts: \"true\"";
-        let (reason, message) = told(&error(Failure::Conflict(fields)));
-        assert!(reason == "Conflict" && message.ends_with(remedy), "{message}");
+        let remedy = "put on the template the annotation stationmaster.dev/force-conflicts: \"true\"";
+        for fields in [
+            "Apply failed with 1 conflict: conflict with \"helm\": .data.a",
+            "Apply failed with 2 conflicts: conflicts with \"helm\":\n- .data.a\n- .data.b",
+        ] {
+            let (reason, message) = told(&error(Failure::Conflict(fields.to_owned())));
+            assert!(reason == "Conflict" && message.ends_with(remedy), "{message}");
+        }
+        let other = "Apply failed with 1 conflict: conflict with \"stationmaster/old\": .data.a".to_owned();
+        let (_, message) = told(&error(Failure::Conflict(other)));
+        assert!(message.ends_with("another folder or an earlier name"), "{message}");
         let between = told(&error(Failure::Conflict("the object has been modified".to_owned())));
         assert_eq!(
             between,
@@ -177,7 +202,10 @@ mod tests {
         progress.come_back(Duration::from_secs(9));
         progress.come_back(Duration::ZERO);
         assert_eq!(progress.retry, Some(Duration::from_millis(250)));
-        progress.stop_for(Duration::from_secs(7));
-        assert_eq!((progress.retry, progress.stopped), (Some(Duration::from_secs(7)), true));
+        progress.stop_for("Secret.v1", Duration::from_secs(7));
+        assert_eq!(progress.retry, Some(Duration::from_secs(7)));
+        assert!(progress.is_out("Secret.v1") && !progress.is_out("ConfigMap.v1"));
+        progress.stop_for("ConfigMap.v1", Duration::from_secs(8));
+        assert!(progress.is_out("ServiceAccount.v1"));
     }
 }

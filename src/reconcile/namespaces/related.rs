@@ -71,10 +71,11 @@ impl RelatedObjects {
         let object = match looked {
             Ok(object) => object,
             Err(failure) => {
-                warn!(object = %reference, cause = %failure, "a template refers to it, and it cannot be read");
                 if known.contains_key(&reference) || matches!(failure, Failure::Unavailable { .. }) {
+                    warn!(object = %reference, cause = %failure, "templates refer to it, and it cannot be read now");
                     return false;
                 }
+                warn!(object = %reference, cause = %failure, "templates refer to it, and it counts as absent");
                 None
             }
         };

@@ -8,7 +8,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
 use serde_json::json;
 use tokio::sync::{Notify, watch};
-use tracing::warn;
+use tokio::time::timeout;
+use tracing::{info, warn};
 
 use super::super::error::backoff;
 use super::super::metrics::Metrics;
@@ -21,6 +22,8 @@ use crate::resources::native::{Folder, Outcome, Tally};
 
 /// Between two writes.
 const PERIOD: Duration = Duration::from_secs(1);
+/// At rest it is looked at that often.
+const LOOK: Duration = Duration::from_secs(60);
 /// First pause after a write that failed.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// Doublings of it, to 16 s.
@@ -54,6 +57,7 @@ impl Stored {
                         Failure::NotFound(_) => {
                             ": install the CustomResourceDefinitions, `stationmaster crds` prints them"
                         }
+                        Failure::Forbidden(_) => ": grant what manifests/native/rbac.yaml says",
                         _ => "",
                     };
                     warn!(%error, cause = %error.failure, "nothing is applied without a ResourceSet{hint}");
@@ -110,6 +114,12 @@ impl Report {
         self.touch();
     }
 
+    /// Notes why a kind cannot be used, or that it can.
+    pub(super) fn note_refusal(&self, kind: &str, why: Option<&str>) {
+        self.tally().note_refusal(kind, why);
+        self.touch();
+    }
+
     /// Nothing is told before something is known of each of these.
     pub(super) fn expect(&self, namespaces: impl IntoIterator<Item = Box<str>>) {
         self.tally().expect(namespaces);
@@ -143,7 +153,9 @@ impl Report {
     pub(super) async fn write(&self, cluster: &Cluster, set: &str, current: &Arc<Current>, mut stored: Stored) {
         let mut failures = 0;
         loop {
-            self.touched.notified().await;
+            if timeout(LOOK, self.touched.notified()).await.is_err() {
+                stored = self.looked_at(cluster, set, stored).await;
+            }
             let faults = current.found_faults();
             let folder = Folder {
                 faults: &faults,
@@ -160,14 +172,25 @@ impl Report {
                 tokio::time::sleep(PERIOD).await;
                 continue;
             };
-            let cause = withheld::text(&error.failure.to_string());
-            warn!(%error, cause, "the ResourceSet cannot be written: no new kind is applied until it can");
             if matches!(error.failure, Failure::Conflict(_) | Failure::NotFound(_)) {
+                info!(%error, "the ResourceSet was changed by others: reading it again");
                 stored = Stored::open(cluster, set).await;
+            } else {
+                let cause = withheld::text(&error.failure.to_string());
+                warn!(%error, cause, "the ResourceSet cannot be written: no new kind is applied until it can");
             }
             tokio::time::sleep(backoff(FIRST_PAUSE, failures.min(MOST_DOUBLINGS))).await;
             failures += 1;
             self.touched.notify_one();
+        }
+    }
+
+    /// Somebody may have deleted it, and with it the kinds that a later process has to know.
+    async fn looked_at(&self, cluster: &Cluster, set: &str, stored: Stored) -> Stored {
+        match cluster.get_metadata::<ResourceSet>("", set).await {
+            Ok(Some(seen)) if seen.resource_version == stored.metadata.resource_version => stored,
+            Ok(_) => Stored::open(cluster, set).await,
+            Err(_) => stored,
         }
     }
 

@@ -47,7 +47,7 @@ pub(in super::super) async fn run(
         (cluster.clone(), store.clone()),
         resources,
         (metrics.clone(), &stored),
-        kinds,
+        (kinds, stop.clone()),
     ));
     let changed = |change: Change<'_>| on_change(change, &ctx, &store, &queue);
     let follow = Follow {
@@ -77,11 +77,9 @@ pub(in super::super) async fn run(
         }
     };
     tokio::select! {
-        () = controller => info!("namespaces are not looked at any more"),
+        () = controller => info!("the native mode has stopped"),
         _ = watches => {}
     }
-    // Another replica may lead now, and tell.
-    metrics.resources(0, 0, 0);
 }
 
 /// Reconciles what is queued until the queue ends.

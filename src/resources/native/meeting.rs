@@ -23,15 +23,9 @@ pub enum Meeting {
     Metacontroller,
 }
 
-/// Decides from the metadata of what is there, if anything is.
+/// Decides from the metadata of what is there.
 #[must_use]
-pub fn meeting(there: Option<&ObjectMeta>, (set, manager): (&str, &str), adopt: bool) -> Meeting {
-    let Some(metadata) = there else {
-        return Meeting::Apply {
-            force: false,
-            found: false,
-        };
-    };
+pub fn meeting(metadata: &ObjectMeta, (set, manager): (&str, &str), adopt: bool) -> Meeting {
     if metadata.deletion_timestamp.is_some() {
         return Meeting::Deleting;
     }
@@ -46,9 +40,9 @@ pub fn meeting(there: Option<&ObjectMeta>, (set, manager): (&str, &str), adopt: 
     let ours = labelled.is_some_and(|own| own == set) || applied.is_some();
     let found = applied.is_some_and(is_found);
     match (ours, has(annotation::DECORATOR_CONTROLLER)) {
-        (true, _) => Meeting::Apply { force: !found, found },
-        (false, true) if adopt => Meeting::Adopt,
-        (false, true) => Meeting::Metacontroller,
+        (_, true) if adopt => Meeting::Adopt,
+        (_, true) => Meeting::Metacontroller,
+        (true, false) => Meeting::Apply { force: !found, found },
         (false, false) => Meeting::Apply {
             force: false,
             found: true,
@@ -56,7 +50,7 @@ pub fn meeting(there: Option<&ObjectMeta>, (set, manager): (&str, &str), adopt: 
     }
 }
 
-/// Whether an object that we have just applied without a look was there before: somebody else has fields of it.
+/// Whether an object that we have just made was there before: somebody else has fields of it.
 #[must_use]
 pub fn was_there(applied: &ObjectMeta, manager: &str) -> bool {
     let entries = applied.managed_fields.iter().flatten();
@@ -71,11 +65,13 @@ pub fn was_there(applied: &ObjectMeta, manager: &str) -> bool {
 pub fn taken_over(metadata: &ObjectMeta, manager: &str) -> Vec<ManagedFieldsEntry> {
     let marker = format!("f:{}", annotation::DECORATOR_CONTROLLER);
     let mut fields = metadata.managed_fields.clone().unwrap_or_default();
-    let marks = |entry: &&mut ManagedFieldsEntry| {
+    let marks = |entry: &ManagedFieldsEntry| {
         let owned = entry.fields_v1.as_ref();
         owned.is_some_and(|owned| !owned.0["f:metadata"]["f:annotations"][&marker].is_null())
     };
-    if let Some(entry) = fields.iter_mut().find(marks) {
+    // One manager has one entry: of ours from an earlier time nothing stays.
+    fields.retain(|entry| marks(entry) || entry.manager.as_deref() != Some(manager));
+    if let Some(entry) = fields.iter_mut().find(|entry| marks(entry)) {
         entry.manager = Some(manager.to_owned());
         entry.operation = Some("Apply".to_owned());
     }
@@ -92,7 +88,7 @@ mod tests {
 
     fn met(metadata: Value, adopt: bool) -> Meeting {
         let metadata: ObjectMeta = serde_json::from_value(metadata).expect("metadata");
-        meeting(Some(&metadata), ("default", "us"), adopt)
+        meeting(&metadata, ("default", "us"), adopt)
     }
 
     const fn apply(force: bool, found: bool) -> Meeting {
@@ -100,8 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_made_and_what_is_somebody_elses_is_not_forced() {
-        assert_eq!(meeting(None, ("default", "us"), true), apply(false, false));
+    fn what_is_somebody_elses_is_not_forced() {
         assert_eq!(met(json!({"name": "a"}), true), apply(false, true));
         let other = json!({"labels": {"resources.stationmaster.dev/set": "other"}});
         assert_eq!(met(other, false), apply(false, true));
@@ -135,6 +130,11 @@ mod tests {
         let kept = json!({"annotations": {"metacontroller.k8s.io/decorator-controller": "resources"}});
         assert_eq!(met(kept.clone(), false), Meeting::Metacontroller);
         assert_eq!(met(kept, true), Meeting::Adopt);
+        let both = json!({
+            "labels": {"resources.stationmaster.dev/set": "default"},
+            "annotations": {"metacontroller.k8s.io/decorator-controller": "resources"},
+        });
+        assert_eq!(met(both, false), Meeting::Metacontroller);
     }
 
     #[test]
@@ -152,8 +152,10 @@ mod tests {
         let entry = |manager: &str, operation: &str, fields: &Value| json!({"manager": manager, "operation": operation, "fieldsType": "FieldsV1", "fieldsV1": fields});
         let marked = json!({"f:metadata": {"f:annotations": {"f:metacontroller.k8s.io/decorator-controller": {}}}, "f:data": {}});
         let other = json!({"f:metadata": {"f:annotations": {"f:a": {}}}});
-        let metadata =
-            json!({"managedFields": [entry("renamed", "Update", &marked), entry("kubectl", "Update", &other)]});
+        let earlier = entry("us", "Apply", &other);
+        let metadata = json!({"managedFields": [
+            earlier, entry("renamed", "Update", &marked), entry("kubectl", "Update", &other),
+        ]});
         let metadata: ObjectMeta = serde_json::from_value(metadata).expect("metadata");
         let expected = json!([entry("us", "Apply", &marked), entry("kubectl", "Update", &other)]);
         assert_eq!(
@@ -168,6 +170,6 @@ mod tests {
             deletion_timestamp: Some(Time(Timestamp::UNIX_EPOCH)),
             ..ObjectMeta::default()
         };
-        assert_eq!(meeting(Some(&metadata), ("default", "us"), true), Meeting::Deleting);
+        assert_eq!(meeting(&metadata, ("default", "us"), true), Meeting::Deleting);
     }
 }

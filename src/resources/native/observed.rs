@@ -21,6 +21,8 @@ pub struct Observed {
     pub found: bool,
     /// It is being deleted.
     pub deleting: bool,
+    /// Metacontroller keeps it, or has kept it.
+    pub decorated: bool,
     /// UID of the namespace that its label names.
     namespace_uid: Option<u128>,
 }
@@ -39,6 +41,7 @@ impl Observed {
             found: applied.is_some_and(is_found),
             fields: applied.map(|fields| share(fields.to_string())),
             deleting: metadata.deletion_timestamp.is_some(),
+            decorated: pair(&metadata.annotations, annotation::DECORATOR_CONTROLLER).is_some(),
             namespace_uid: namespace_uid.and_then(|uid| compact(&uid)),
         }
     }

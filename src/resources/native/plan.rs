@@ -60,7 +60,10 @@ pub fn plan<'a>(desired: &'a [Object], known: &'a [Known], stamp: &Stamp<'_>) ->
     });
     // One object is known once for each version of its kind in which it was ever applied.
     let is_wanted = |known: &&Known| desired.iter().any(|object| is_same(&known.kind, &known.name, object));
-    let may_go = |known: &&Known| known.observed.is_ours(stamp) && !known.observed.deleting;
+    let may_go = |known: &&Known| {
+        let observed = &known.observed;
+        observed.is_ours(stamp) && !observed.deleting && !observed.decorated
+    };
     Plan {
         steps: steps.collect(),
         prune: known
@@ -74,6 +77,10 @@ fn step<'a>(object: &Object, known: &'a Known, stamp: &Stamp<'_>) -> Step<'a> {
     let observed = &known.observed;
     if observed.deleting {
         return Step::Wait;
+    }
+    // Whose it is has to be decided before anything else.
+    if observed.decorated {
+        return Step::Meet;
     }
     let is_applied = known.applied == Some(object.digest(stamp));
     if is_applied && known.settled {
@@ -206,6 +213,9 @@ mod tests {
         assert_eq!(planned(&object, &[older]).0, "Update");
         drifted.observed.fields = None;
         assert_eq!(planned(&object, &[drifted.clone()]).0, "Meet", "only the label is ours");
+        let mut decorated = settled(&object);
+        decorated.observed.decorated = true;
+        assert_eq!(planned(&object, &[decorated]).0, "Meet", "metacontroller has come back");
         drifted.observed.deleting = true;
         assert_eq!(planned(&object, &[drifted]).0, "Wait");
     }

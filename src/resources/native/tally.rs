@@ -1,6 +1,6 @@
 //! What became of all namespaces together: counts, the last errors, and whether everything is as it is wanted.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque, hash_map::DefaultHasher};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque, hash_map::DefaultHasher};
 
 use std::hash::{Hash, Hasher};
 
@@ -41,6 +41,8 @@ pub struct Tally {
     /// The oldest first.
     errors: VecDeque<ResourceError>,
     kinds: BTreeSet<String>,
+    /// Kinds that cannot be used now, and why.
+    refused: BTreeMap<String, String>,
     /// Not even the names of the namespaces are known yet.
     is_new: bool,
     /// Namespaces of which nothing is known yet. Until they are, the last status stays: a restart changes nothing.
@@ -80,6 +82,14 @@ impl Tally {
         self.kinds.insert(kind.to_owned())
     }
 
+    /// Notes why a kind cannot be used, or that it can.
+    pub fn note_refusal(&mut self, kind: &str, why: Option<&str>) {
+        match why {
+            Some(why) => self.refused.insert(kind.to_owned(), why.to_owned()),
+            None => self.refused.remove(kind),
+        };
+    }
+
     /// Notes what became of a namespace.
     pub fn note(&mut self, namespace: &str, outcome: Outcome) {
         let Outcome {
@@ -99,7 +109,11 @@ impl Tally {
         let before = self.namespaces.insert(namespace.into(), counts);
         let told = || self.errors.iter().filter(|error| error.namespace == namespace);
         let is_told = match before {
-            Some(before) => before.errors == counts.errors,
+            // One that gave way to others is told again once there is room.
+            Some(before) => {
+                let is_room = self.errors.len() < MOST_ERRORS;
+                before.errors == counts.errors && (errors.is_empty() || !is_room || told().next().is_some())
+            }
             // By an earlier process.
             None => told().eq(errors.iter()),
         };
@@ -193,9 +207,22 @@ impl Tally {
             applied,
             failed,
             kinds,
-            errors: self.errors.iter().cloned().collect(),
+            errors: self
+                .refusals()
+                .chain(self.errors.iter().cloned())
+                .take(MOST_ERRORS)
+                .collect(),
             conditions,
         }
+    }
+
+    fn refusals(&self) -> impl Iterator<Item = ResourceError> {
+        self.refused.iter().map(|(kind, why)| ResourceError {
+            kind: kind.clone(),
+            reason: reason::KIND_UNUSABLE.to_owned(),
+            message: why.clone(),
+            ..ResourceError::default()
+        })
     }
 
     fn readiness(&self, folder: Folder<'_>) -> (&'static str, &'static str, String) {
@@ -212,12 +239,15 @@ impl Tally {
                 format!(" (and {} more)", rest.len())
             };
             let stays = if folder.is_in_force {
-                "the last good one stays in force"
+                "the last good version stays in force"
             } else {
-                "nothing is applied or removed"
+                "nothing is applied or removed until it is mended"
             };
-            let message = format!("the folder is no set, {stays}: {first}{more}");
+            let message = format!("the folder of templates has a fault, {stays}: {first}{more}");
             return ("False", reason::FOLDER_FAULT, message);
+        }
+        if let (0, Some((_, why))) = (failed, self.refused.first_key_value()) {
+            return ("False", reason::FAILED, why.clone());
         }
         match (failed, wanted.saturating_sub(applied)) {
             (0, 0) => (
@@ -230,7 +260,11 @@ impl Tally {
                 reason::APPLYING,
                 format!("{open} of {wanted} objects are under way"),
             ),
-            (failed, _) => ("False", reason::FAILED, format!("{failed} failed: see status.errors")),
+            (failed, _) => (
+                "False",
+                reason::FAILED,
+                format!("{failed} failed, the last of them are in status.errors"),
+            ),
         }
     }
 
@@ -329,8 +363,17 @@ mod tests {
         tally.note("1", outcome("1", 1, &["x"]));
         tally.note("0", outcome("0", 1, &["x"]));
         assert_eq!(names(&tally), last, "what was told before is not told again");
+        for healed in 90..=100 {
+            tally.forget(&healed.to_string());
+        }
+        tally.note("0", outcome("0", 1, &["x"]));
+        assert_eq!(
+            names(&tally).last().map(String::as_str),
+            Some("0/x"),
+            "now there is room"
+        );
         tally.note("1", outcome("1", 2, &["y"]));
-        assert_eq!(names(&tally)[99], "1/y");
+        assert_eq!(names(&tally).last().map(String::as_str), Some("1/y"));
     }
 
     #[test]
@@ -396,12 +439,18 @@ mod tests {
             ready(&tally, &[]),
             told("False", "Applying", "2 of 5 objects are under way")
         );
+        tally.note("a", outcome("a", 5, &[]));
+        tally.note_refusal("Secret.v1", Some("no rights"));
+        assert_eq!(ready(&tally, &[]), told("False", "Failed", "no rights"));
+        assert_eq!(status(&tally, &[]).errors[0].kind, "Secret.v1");
+        tally.note_refusal("Secret.v1", None);
+        assert_eq!(ready(&tally, &[]), applied);
         tally.note("a", outcome("a", 5, &["x"]));
         assert_eq!(
             ready(&tally, &[]),
-            told("False", "Failed", "1 failed: see status.errors")
+            told("False", "Failed", "1 failed, the last of them are in status.errors")
         );
-        let message = "the folder is no set, the last good one stays in force: gone (and 1 more)";
+        let message = "the folder of templates has a fault, the last good version stays in force: gone (and 1 more)";
         let faults = [Fault::of_folder("gone"), Fault::of_folder("bad")];
         assert_eq!(ready(&tally, &faults), told("False", "FolderFault", message));
     }
