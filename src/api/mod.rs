@@ -1,8 +1,10 @@
 //! Nouns: the kinds of our CRDs, the wire types and every name that is stored or sent. No decisions, no IO.
 
 pub mod dispatch;
+pub mod gateway;
 pub mod hook;
 pub mod names;
+pub mod pod;
 pub mod registration;
 pub mod resources;
 pub mod review;

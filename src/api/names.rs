@@ -9,10 +9,12 @@ pub const FIELD_MANAGER: &str = "stationmaster";
 /// Category of all our kinds: `kubectl get stationmaster`.
 pub const CATEGORY: &str = "stationmaster";
 
-/// Labels that we write; those of Jobs are upstream's.
+/// Labels that we write or read; those of Jobs are upstream's.
 pub mod label {
     /// On everything that we install.
     pub const PART_OF: &str = "app.kubernetes.io/part-of";
+    /// Of a node, and in the node selector of a pod: its operating system.
+    pub const OS: &str = "kubernetes.io/os";
     /// UID of the execution that controls the Job.
     pub const CONTROLLER_UID: &str = "controller-uid";
     /// Name of the execution that controls the Job.
@@ -21,6 +23,24 @@ pub mod label {
     pub const RESOURCE_SET: &str = "resources.stationmaster.dev/set";
     /// The same: UID of the namespace that it was made for. A copy elsewhere is not ours to remove.
     pub const NAMESPACE_UID: &str = "resources.stationmaster.dev/namespace-uid";
+}
+
+/// What a pod behind a gateway gets; all names are upstream's.
+pub mod injected {
+    /// The container that changes the routes before the pod starts.
+    pub const INIT: &str = "gateway-init";
+    /// The container that watches over them.
+    pub const SIDECAR: &str = "gateway-sidecar";
+    /// The volume with the ConfigMap that both may read.
+    pub const VOLUME: &str = "gateway-configmap";
+    /// Variable of both containers: the gateway, as it was given.
+    pub const GATEWAY: &str = "gateway";
+    /// Variable of both containers: its DNS servers, as they were given.
+    pub const DNS: &str = "DNS";
+    /// Variable of both containers: the addresses of these.
+    pub const DNS_IPS: &str = "DNS_ips";
+    /// Variable of both containers: the cluster's own nameservers.
+    pub const K8S_DNS_IPS: &str = "K8S_DNS_ips";
 }
 
 /// Annotations that we write or read.
@@ -45,6 +65,10 @@ pub mod annotation {
     pub const DECORATOR_CONTROLLER: &str = "metacontroller.k8s.io/decorator-controller";
     /// On a template of a folder: `"true"` takes fields over from other field managers. Not part of the object.
     pub const FORCE_CONFLICTS: &str = "stationmaster.dev/force-conflicts";
+    /// On a pod behind a gateway: `NAME@DIGEST`, the gateway and the state of it that the pod was given.
+    pub const INJECTED: &str = "gateway.stationmaster.dev/injected";
+    /// The kubelet's: the pod mirrors one that a node has from a file.
+    pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
 }
 
 /// Condition types: upstream's of a JobExecution, and ours.
@@ -133,6 +157,12 @@ pub mod path {
     pub const VALIDATE: &str = "/validate";
     /// The mutating webhook, which defaults.
     pub const MUTATE: &str = "/mutate";
+    /// The mutating webhook of pods.
+    pub const MUTATE_PODS: &str = "/mutate-pods";
+    /// The same, as the pod-gateway admission controller has it.
+    pub const SET_GATEWAY: &str = "/wh/mutating/setgateway";
+    /// Where that one tells that it is alive.
+    pub const SET_GATEWAY_HEALTH: &str = "/wh/health";
     /// The conversion webhook.
     pub const CONVERT: &str = "/convert";
     /// Metacontroller's sync hook.

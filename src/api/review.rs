@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
@@ -149,6 +150,14 @@ pub enum PatchOperation {
         /// The new value.
         value: serde_json::Value,
     },
+    /// The same with a value that is shared by many patches.
+    #[serde(rename = "add")]
+    AddFragment {
+        /// JSON pointer (RFC 6901).
+        path: String,
+        /// The new value.
+        value: Fragment,
+    },
     /// Replaces a value that is there.
     Replace {
         /// JSON pointer (RFC 6901).
@@ -161,6 +170,36 @@ pub enum PatchOperation {
         /// JSON pointer (RFC 6901).
         path: String,
     },
+}
+
+/// A value that was written as JSON once and goes into many patches.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fragment(Arc<RawValue>);
+
+impl Fragment {
+    /// Writes it.
+    #[must_use]
+    #[expect(
+        clippy::expect_used,
+        clippy::missing_panics_doc,
+        reason = "a tree of JSON can be written"
+    )]
+    pub fn of(value: &serde_json::Value) -> Self {
+        let written = serde_json::value::to_raw_value(value).expect("a tree is JSON");
+        Self(written.into())
+    }
+
+    /// As it is written.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.0.get()
+    }
+}
+
+impl PartialEq for Fragment {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
+    }
 }
 
 /// The fault of one field, as a `Status` lists its causes.

@@ -1,4 +1,4 @@
-//! A string of a JSON text, borrowed where that has no escapes.
+//! A string of a JSON text, borrowed where that has no escapes, and what Go reads in one.
 
 use std::borrow::{Borrow, Cow};
 
@@ -11,6 +11,16 @@ pub struct Text<'a>(#[serde(borrow)] pub Cow<'a, str>);
 impl Borrow<str> for Text<'_> {
     fn borrow(&self) -> &str {
         &self.0
+    }
+}
+
+/// Go's `strconv.ParseBool`; nothing for any other text.
+#[must_use]
+pub fn go_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
     }
 }
 
