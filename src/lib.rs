@@ -8,7 +8,7 @@
 //!        serve                reconcile         halves: await, axum, kube-runtime, clock
 //!          |      clients         |             doors to the outside: API server, folder
 //!          +----------+-----------+
-//!      dispatch   resources   trust             domains: pure, synchronous, total
+//!  dispatch  gateway  resources  trust          domains: pure, synchronous, total
 //!                     |
 //!         api   (template, condition)           nouns: CRDs, wire types, names; pure tools
 //! ```
@@ -26,6 +26,7 @@
 //! - [`dispatch`]: what is decided about JobTemplates, JobExecutions and their Jobs; [`trust`]: certificates.
 //! - [`resources`]: what a folder of templates makes of a namespace, what metacontroller's hooks are answered, and what
 //!   there is to do without metacontroller.
+//! - [`gateway`]: which pods go behind a gateway, and what is added to them for it.
 //! - [`clients`]: the one way to the API server, each watch opened once, each call with its time limit; and to the folder.
 //! - [`serve`]: listeners, TLS, admission, conversion, the execute endpoint, metacontroller's hooks, health, metrics.
 //! - [`reconcile`]: the controllers, the lease by which one replica writes, the queue of events.
@@ -71,6 +72,7 @@ pub mod clients;
 pub mod commands;
 pub mod condition;
 pub mod dispatch;
+pub mod gateway;
 mod process;
 pub mod reconcile;
 pub mod resources;

@@ -21,11 +21,12 @@ const IMPURE: [&str; 10] = [
 ];
 
 /// Each room with the rooms of ours that it may use; none of them may wait or reach outside.
-const PURE: [(&str, &[&str]); 6] = [
+const PURE: [(&str, &[&str]); 7] = [
     ("api", &["api"]),
     ("condition.rs", &["condition"]),
     ("template", &["template"]),
     ("dispatch", &["api", "condition", "dispatch", "template"]),
+    ("gateway", &["api", "gateway"]),
     ("resources", &["api", "condition", "resources", "template"]),
     ("trust", &["api", "trust"]),
 ];
@@ -36,7 +37,15 @@ const HALVES: [(&str, &[&str]); 3] = [
     ("reconcile", &["serve"]),
     (
         "clients",
-        &["serve", "reconcile", "dispatch", "resources", "template", "condition"],
+        &[
+            "serve",
+            "reconcile",
+            "dispatch",
+            "gateway",
+            "resources",
+            "template",
+            "condition",
+        ],
     ),
 ];
 

@@ -1,0 +1,52 @@
+//! A gateway with everything, for tests.
+
+use super::{Addresses, Resolv};
+use crate::api::gateway::{Gateway, GatewaySpec, InjectedContainer, Mark, Match, SidecarMode, Unresolved};
+
+pub(super) fn gateway() -> Gateway {
+    let mark = Some(Mark {
+        key: "setGateway".to_owned(),
+        value: None,
+    });
+    Gateway {
+        name: "default".to_owned(),
+        spec: GatewaySpec {
+            gateway: "vpn.example.org".to_owned(),
+            dns: vec!["dns.example.org".to_owned(), "192.0.2.53".to_owned()],
+            dns_policy: Some("None".to_owned()),
+            matches: Match {
+                label: mark.clone(),
+                annotation: mark,
+                default: false,
+            },
+            init: Some(InjectedContainer {
+                image: "init:1".to_owned(),
+                image_pull_policy: Some("Always".to_owned()),
+                command: vec!["/bin/init.sh".to_owned()],
+                mount_path: Some("/config".to_owned()),
+            }),
+            init_first: false,
+            sidecar: Some(InjectedContainer {
+                image: "sidecar:1".to_owned(),
+                ..InjectedContainer::default()
+            }),
+            sidecar_mode: SidecarMode::Classic,
+            config_map_name: Some("settings".to_owned()),
+            unresolved: Unresolved::Fail,
+        },
+    }
+}
+
+pub(super) fn addresses() -> Addresses {
+    let mut addresses = Addresses::default();
+    for (name, address) in [("vpn.example.org", "192.0.2.1"), ("dns.example.org", "192.0.2.7")] {
+        addresses.hear(name, &[address.parse().unwrap()]);
+    }
+    addresses
+}
+
+pub(super) fn resolv() -> Resolv {
+    Resolv::parse(
+        "search vpn.svc.cluster.local svc.cluster.local .\nnameserver 10.96.0.10\nnameserver 10.96.0.11\noptions ndots:5",
+    )
+}

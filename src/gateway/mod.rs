@@ -1,0 +1,35 @@
+//! The domain of pods behind gateways: decisions only. Nothing here awaits, reads a clock or reaches outside.
+
+mod addresses;
+mod current;
+#[cfg(test)]
+mod fixture;
+mod injection;
+mod lists;
+mod mutate;
+mod resolv;
+mod select;
+mod spared;
+
+pub use addresses::Addresses;
+pub use current::Current;
+pub use injection::{Injection, Missing};
+pub use mutate::{Decision, Outcome, mutate};
+pub use resolv::{Resolv, ResolverOption};
+pub use spared::Spared;
+
+/// Why nothing can be decided about a request.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The object is not what its kind says.
+    #[error("the pod cannot be decoded: {0}")]
+    Undecodable(#[from] serde_json::Error),
+    /// It has to get the gateway, and nobody knows all of that yet.
+    #[error("the pod cannot be put behind gateway {gateway:?} yet, because {missing}; try again")]
+    Unresolved {
+        /// Its name.
+        gateway: String,
+        /// What is not known.
+        missing: Missing,
+    },
+}

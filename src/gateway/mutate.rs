@@ -1,0 +1,452 @@
+//! What `/mutate-pods` changes: a new pod that is marked for a gateway gets it. Patches are decided from a borrowed
+//! view, and the same pod sent twice gets an empty one.
+
+use serde_json::{Value, json};
+
+use super::lists::{End, List};
+use super::select::select;
+use super::{Current, Error, Injection, Spared};
+use crate::api::gateway::{SidecarMode, Unresolved};
+use crate::api::names::{annotation, injected};
+use crate::api::pod::{PodMetadata, PodSpec, text};
+use crate::api::review::{AdmissionRequest, Cause, PatchOperation, Verdict};
+use crate::api::text::Text;
+
+/// What was decided about a pod.
+#[derive(Debug, Default, PartialEq)]
+pub struct Decision {
+    /// What the API server is told.
+    pub verdict: Verdict,
+    /// What became of the pod.
+    pub outcome: Outcome,
+}
+
+/// What became of a pod.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// It asks for nothing.
+    #[default]
+    Unmarked,
+    /// It got the gateway.
+    Injected,
+    /// It has the gateway already.
+    Unchanged,
+    /// It asks for the gateway and cannot have it.
+    Spared(Spared),
+    /// Its mark is neither true nor false.
+    Unclear,
+    /// It was created without, because a name is not known.
+    Unresolved,
+}
+
+impl Outcome {
+    /// In one word, if it is worth a count.
+    #[must_use]
+    pub const fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Unmarked => None,
+            Self::Injected => Some("injected"),
+            Self::Unchanged => Some("unchanged"),
+            Self::Spared(spared) => Some(spared.word()),
+            Self::Unclear => Some("unclear mark"),
+            Self::Unresolved => Some("unresolved"),
+        }
+    }
+}
+
+/// Decides what a pod gets before it is created. Later its containers cannot be changed.
+///
+/// # Errors
+/// The pod cannot be decoded, or has to get a gateway of which a name is not known.
+pub fn mutate(request: &AdmissionRequest<'_>, current: &Current) -> Result<Decision, Error> {
+    let kind = &request.kind;
+    let is_pod = kind.kind == "Pod" && kind.group.is_empty() && request.sub_resource.is_empty();
+    let object = request.object.as_ref();
+    let Some(object) = object.filter(|_| is_pod && request.operation == "CREATE") else {
+        return Ok(Decision::default());
+    };
+    let metadata = PodMetadata::of(object)?;
+    let selected = select(&current.gateway.spec.matches, &metadata)?;
+    if current.strict_marks && !selected.unclear.is_empty() {
+        return Ok(refused(selected.unclear));
+    }
+    let mut warnings = warnings(&selected.unclear);
+    let Some(spec) = object.spec.as_ref().filter(|_| selected.chosen) else {
+        return Ok(left(Outcome::unmarked(&warnings), warnings));
+    };
+    let spec = PodSpec::of(spec)?;
+    if let Some(spared) = Spared::of(&metadata, &spec)? {
+        warnings.push(without(current, spared.reason()));
+        return Ok(left(Outcome::Spared(spared), warnings));
+    }
+    let injection = current.injection();
+    match &*injection {
+        Ok(injection) => Ok(behind(request, &metadata, &spec, injection)?.warned(warnings)),
+        Err(missing) if current.gateway.spec.unresolved == Unresolved::Ignore => {
+            warnings.push(without(current, &missing.to_string()));
+            Ok(left(Outcome::Unresolved, warnings))
+        }
+        Err(missing) => Err(Error::Unresolved {
+            gateway: current.gateway.name.clone(),
+            missing: missing.clone(),
+        }),
+    }
+}
+
+impl Outcome {
+    fn unmarked(warnings: &[String]) -> Self {
+        if warnings.is_empty() {
+            Self::Unmarked
+        } else {
+            Self::Unclear
+        }
+    }
+}
+
+impl Decision {
+    fn warned(mut self, warnings: Vec<String>) -> Self {
+        self.verdict.warnings = warnings;
+        self
+    }
+}
+
+fn refused(causes: Vec<Cause>) -> Decision {
+    let verdict = Verdict {
+        causes,
+        ..Verdict::default()
+    };
+    Decision {
+        verdict,
+        outcome: Outcome::Unclear,
+    }
+}
+
+fn left(outcome: Outcome, warnings: Vec<String>) -> Decision {
+    let decision = Decision {
+        outcome,
+        ..Decision::default()
+    };
+    decision.warned(warnings)
+}
+
+fn warnings(unclear: &[Cause]) -> Vec<String> {
+    let warning = |cause: &Cause| format!("{}: {}, and counts as false", cause.field, cause.message);
+    unclear.iter().map(warning).collect()
+}
+
+fn without(current: &Current, reason: &str) -> String {
+    format!("the pod is not put behind gateway {:?}: {reason}", current.gateway.name)
+}
+
+fn behind(
+    request: &AdmissionRequest<'_>,
+    metadata: &PodMetadata<'_>,
+    spec: &PodSpec<'_>,
+    injection: &Injection,
+) -> Result<Decision, Error> {
+    let stamped = text(metadata.annotations.as_ref(), annotation::INJECTED)?;
+    // What the stamp vouches for may have been changed by others since. Without it, it is a copy of another pod's.
+    let keep = Text::of(stamped.as_ref()) == injection.stamp;
+    let mut patch = Vec::new();
+    let namespace = match Text::of(metadata.namespace.as_ref()) {
+        "" => &request.namespace,
+        namespace => namespace,
+    };
+    dns(&mut patch, spec, injection, namespace);
+    containers(&mut patch, spec, injection, keep);
+    if let Some(volume) = &injection.volume {
+        let mut volumes = List::new("/spec/volumes", spec.volumes.as_ref());
+        volumes.put(&mut patch, (injected::VOLUME, volume), End::Last, keep);
+    }
+    if !keep {
+        stamp(&mut patch, metadata, &injection.stamp);
+    }
+    let outcome = if patch.is_empty() {
+        Outcome::Unchanged
+    } else {
+        Outcome::Injected
+    };
+    let verdict = Verdict {
+        patch,
+        ..Verdict::default()
+    };
+    Ok(Decision { verdict, outcome })
+}
+
+fn dns(patch: &mut Vec<PatchOperation>, spec: &PodSpec<'_>, injection: &Injection, namespace: &str) {
+    if let Some(dns) = &injection.dns {
+        let wanted = dns.config(namespace);
+        let found = spec
+            .dns_config
+            .and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
+        if found.as_ref() != Some(&wanted) {
+            patch.push(add("/spec/dnsConfig", wanted));
+        }
+    }
+    if let Some(policy) = &injection.dns_policy
+        && Text::of(spec.dns_policy.as_ref()) != policy
+    {
+        patch.push(add("/spec/dnsPolicy", policy.as_str().into()));
+    }
+}
+
+fn containers(patch: &mut Vec<PatchOperation>, spec: &PodSpec<'_>, injection: &Injection, keep: bool) {
+    let mut inits = List::new("/spec/initContainers", spec.init_containers.as_ref());
+    let mut others = List::new("/spec/containers", spec.containers.as_ref());
+    if let Some(init) = &injection.init {
+        let end = if injection.init_first { End::First } else { End::Last };
+        inits.put(patch, (injected::INIT, init), end, keep);
+    }
+    if let Some(sidecar) = &injection.sidecar {
+        let (list, other) = match injection.sidecar_mode {
+            SidecarMode::Native => (&mut inits, &mut others),
+            SidecarMode::Classic => (&mut others, &mut inits),
+        };
+        list.put(patch, (injected::SIDECAR, sidecar), End::Last, keep);
+        // Of a copy whose gateway was of the other mode.
+        other.remove(patch, injected::SIDECAR);
+    }
+}
+
+fn stamp(patch: &mut Vec<PatchOperation>, metadata: &PodMetadata<'_>, stamp: &str) {
+    if metadata.annotations.is_none() {
+        patch.push(add("/metadata/annotations", json!({})));
+    }
+    let key = annotation::INJECTED.replace('/', "~1");
+    patch.push(add(&format!("/metadata/annotations/{key}"), stamp.into()));
+}
+
+fn add(path: &str, value: Value) -> PatchOperation {
+    PatchOperation::Add {
+        path: path.to_owned(),
+        value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{addresses, gateway, resolv};
+    use super::super::{Missing, Resolv};
+    use super::*;
+    use crate::api::gateway::Gateway;
+
+    fn current(change: impl FnOnce(&mut Gateway)) -> Current {
+        let mut gateway = gateway();
+        change(&mut gateway);
+        let current = Current::new(gateway, resolv(), false);
+        current.replace(&addresses());
+        current
+    }
+
+    fn pod() -> Value {
+        json!({
+            "metadata": {"labels": {"setGateway": "true"}},
+            "spec": {"containers": [{"name": "app", "image": "app:1"}]},
+        })
+    }
+
+    fn request(object: &Value) -> Value {
+        json!({
+            "uid": "u", "operation": "CREATE", "namespace": "media", "object": object,
+            "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        })
+    }
+
+    fn decided(request: &Value, current: &Current) -> Result<Decision, Error> {
+        let text = request.to_string();
+        mutate(&serde_json::from_str(&text).expect("the fixture is a request"), current)
+    }
+
+    /// The paths that are changed.
+    fn paths(object: &Value, current: &Current) -> Vec<String> {
+        let decision = decided(&request(object), current).unwrap();
+        let patch = json!(decision.verdict.patch);
+        let operations = patch.as_array().unwrap().iter();
+        let told = |operation: &Value| format!("{} {}", operation["op"], operation["path"]).replace('"', "");
+        operations.map(told).collect()
+    }
+
+    #[test]
+    fn parents_are_made_first() {
+        let object = json!({"metadata": {"labels": {"setGateway": "true"}}, "spec": {}});
+        let expected = [
+            "add /spec/dnsConfig",
+            "add /spec/dnsPolicy",
+            "add /spec/initContainers",
+            "add /spec/initContainers/-",
+            "add /spec/containers",
+            "add /spec/containers/-",
+            "add /spec/volumes",
+            "add /spec/volumes/-",
+            "add /metadata/annotations",
+            "add /metadata/annotations/gateway.stationmaster.dev~1injected",
+        ];
+        assert_eq!(paths(&object, &current(|_| ())), expected);
+    }
+
+    #[test]
+    fn what_is_there_stays_in_its_place() {
+        let mut object = pod();
+        object["metadata"]["annotations"] = json!({});
+        object["spec"]["initContainers"] = json!([{"name": "first"}]);
+        object["spec"]["volumes"] = json!([{"name": "data"}]);
+        object["spec"]["dnsPolicy"] = json!("None");
+        let paths = |change: fn(&mut Gateway)| paths(&object, &current(change));
+        let rest = [
+            "add /spec/volumes/-",
+            "add /metadata/annotations/gateway.stationmaster.dev~1injected",
+        ];
+        let all = |containers: &[&'static str]| [&["add /spec/dnsConfig"], containers, &rest[..]].concat();
+        assert_eq!(
+            paths(|_| ()),
+            all(&["add /spec/initContainers/-", "add /spec/containers/-"])
+        );
+        assert_eq!(
+            paths(|gateway| gateway.spec.init_first = true),
+            all(&["add /spec/initContainers/0", "add /spec/containers/-"])
+        );
+        assert_eq!(
+            paths(|gateway| gateway.spec.sidecar_mode = SidecarMode::Native),
+            all(&["add /spec/initContainers/-", "add /spec/initContainers/-"])
+        );
+    }
+
+    #[test]
+    fn a_copy_of_a_pod_gets_what_is_in_force() {
+        let mut object = pod();
+        object["metadata"]["annotations"] = json!({"gateway.stationmaster.dev/injected": "default@old"});
+        object["spec"] = json!({
+            "dnsPolicy": "None",
+            "containers": [{"name": "app"}, {"name": "gateway-sidecar"}],
+            "initContainers": [{"name": "gateway-init"}, {"name": "other"}],
+            "volumes": [{"name": "gateway-configmap"}],
+        });
+        let expected = [
+            "add /spec/dnsConfig",
+            "remove /spec/initContainers/0",
+            "add /spec/initContainers/0",
+            "add /spec/initContainers/-",
+            "remove /spec/containers/1",
+            "remove /spec/volumes/0",
+            "add /spec/volumes/0",
+            "add /metadata/annotations/gateway.stationmaster.dev~1injected",
+        ];
+        let native = current(|gateway| gateway.spec.sidecar_mode = SidecarMode::Native);
+        assert_eq!(paths(&object, &native), expected);
+    }
+
+    #[test]
+    fn what_others_made_of_ours_is_kept() {
+        let current = current(|_| ());
+        let stamp = current.injection().as_ref().as_ref().unwrap().stamp.clone();
+        let mut object = pod();
+        object["metadata"]["annotations"] = json!({"gateway.stationmaster.dev/injected": stamp});
+        object["spec"] = json!({
+            "dnsPolicy": "None",
+            "dnsConfig": {
+                "options": [{"name": "ndots", "value": "5"}],
+                "searches": ["media.svc.cluster.local", "svc.cluster.local"],
+                "nameservers": ["192.0.2.7", "192.0.2.53"],
+            },
+            "containers": [{"name": "app"}, {"name": "gateway-sidecar", "image": "mirror/sidecar:1"}],
+            "initContainers": [{"name": "gateway-init"}],
+            "volumes": [{"name": "gateway-configmap"}],
+        });
+        let decision = decided(&request(&object), &current).unwrap();
+        assert_eq!(decision, left(Outcome::Unchanged, Vec::new()));
+        // A pod of another namespace searches there.
+        object["metadata"]["namespace"] = json!("other");
+        assert_eq!(paths(&object, &current), ["add /spec/dnsConfig"]);
+    }
+
+    #[test]
+    fn only_new_pods_are_changed() {
+        let change = |pointer: &str, value: Value| {
+            let mut request = request(&pod());
+            *request.pointer_mut(pointer).unwrap() = value;
+            request
+        };
+        let mut subresource = request(&pod());
+        subresource["subResource"] = json!("ephemeralcontainers");
+        for request in [
+            change("/operation", json!("UPDATE")),
+            change("/operation", json!("DELETE")),
+            change("/object", json!(null)),
+            change("/kind/kind", json!("Service")),
+            change("/kind/group", json!("example.org")),
+            change("/object/metadata/labels/setGateway", json!("false")),
+            change("/object/metadata/labels", json!(null)),
+            change("/object/spec", json!(null)),
+            subresource,
+        ] {
+            assert_eq!(
+                decided(&request, &current(|_| ())).unwrap(),
+                Decision::default(),
+                "{request}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_node_is_spared_with_a_warning() {
+        let mut object = pod();
+        object["spec"]["hostNetwork"] = json!(true);
+        let warning = "the pod is not put behind gateway \"default\": it has hostNetwork: true, and the routes would be \
+                       the node's";
+        let expected = left(Outcome::Spared(Spared::HostNetwork), vec![warning.to_owned()]);
+        assert_eq!(decided(&request(&object), &current(|_| ())).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_unclear_mark_warns_or_refuses() {
+        let mut object = pod();
+        object["metadata"]["labels"]["setGateway"] = json!("yes");
+        let warning = "metadata.labels[setGateway]: \"yes\" is neither true nor false, and counts as false";
+        let lenient = decided(
+            &request(&object),
+            &current(|gateway| gateway.spec.matches.default = true),
+        );
+        assert_eq!(lenient.unwrap(), left(Outcome::Unclear, vec![warning.to_owned()]));
+        let strict = Current::new(gateway(), resolv(), true);
+        let cause = Cause::invalid("metadata.labels[setGateway]", "\"yes\" is neither true nor false");
+        assert_eq!(decided(&request(&object), &strict).unwrap(), refused(vec![cause]));
+        object["metadata"]["annotations"] = json!({"setGateway": "true"});
+        let decision = decided(&request(&object), &current(|_| ())).unwrap();
+        assert_eq!(
+            (decision.outcome, decision.verdict.warnings),
+            (Outcome::Injected, vec![warning.to_owned()])
+        );
+    }
+
+    #[test]
+    fn unknown_names_refuse_or_leave() {
+        let mut unknown = gateway();
+        let fails = Current::new(unknown.clone(), Resolv::default(), false);
+        let error = decided(&request(&pod()), &fails).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the pod cannot be put behind gateway \"default\" yet, because the address of vpn.example.org and \
+             dns.example.org is not known; try again"
+        );
+        unknown.spec.unresolved = Unresolved::Ignore;
+        let missing = Missing(fails.names());
+        let ignores = Current::new(unknown, Resolv::default(), false);
+        let expected = left(Outcome::Unresolved, vec![without(&ignores, &missing.to_string())]);
+        assert_eq!(decided(&request(&pod()), &ignores).unwrap(), expected);
+        // Whom it does not concern need not wait.
+        let other = request(&json!({"metadata": {}, "spec": {}}));
+        assert_eq!(decided(&other, &fails).unwrap(), Decision::default());
+    }
+
+    #[test]
+    fn what_is_no_pod_is_not_decided_about() {
+        for object in [
+            json!({"metadata": {"labels": {"setGateway": 1}}}),
+            json!({"metadata": 1}),
+            json!({"metadata": {"labels": {"setGateway": "true"}}, "spec": {"containers": 1}}),
+        ] {
+            let error = decided(&request(&object), &current(|_| ())).unwrap_err().to_string();
+            assert!(error.starts_with("the pod cannot be decoded: "), "{error}");
+        }
+    }
+}

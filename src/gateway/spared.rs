@@ -1,0 +1,97 @@
+//! Pods that no gateway is for, whatever they ask for.
+
+use crate::api::names::{annotation, label};
+use crate::api::pod::{PodMetadata, PodSpec, text};
+
+/// Why a pod is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Spared {
+    /// The scripts of the gateway delete the default route: here it would be the node's.
+    HostNetwork,
+    /// They are scripts for Linux.
+    Windows,
+    /// It shows a pod that a node runs from a file, and changes nothing about that.
+    Mirror,
+}
+
+impl Spared {
+    /// Why this pod is left alone, if it is.
+    pub(super) fn of(metadata: &PodMetadata<'_>, spec: &PodSpec<'_>) -> Result<Option<Self>, serde_json::Error> {
+        let annotations = metadata.annotations.as_ref();
+        let selected = text(spec.node_selector.as_ref(), label::OS)?;
+        let is_windows = spec.os.as_ref().map(|os| &os.name).into_iter().chain(selected.as_ref());
+        Ok(
+            if annotations.is_some_and(|all| all.get(annotation::MIRROR_POD).is_some()) {
+                Some(Self::Mirror)
+            } else if spec.host_network {
+                Some(Self::HostNetwork)
+            } else {
+                is_windows
+                    .into_iter()
+                    .any(|os| os.0 == "windows")
+                    .then_some(Self::Windows)
+            },
+        )
+    }
+
+    /// In one word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::HostNetwork => "host network",
+            Self::Windows => "windows",
+            Self::Mirror => "mirror pod",
+        }
+    }
+
+    pub(super) const fn reason(self) -> &'static str {
+        match self {
+            Self::HostNetwork => "it has hostNetwork: true, and the routes would be the node's",
+            Self::Windows => "it runs on Windows, and gateways need Linux",
+            Self::Mirror => "it mirrors a static pod, which only its node can change",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn spared(metadata: &Value, spec: &Value) -> Option<Spared> {
+        let (metadata, spec) = (metadata.to_string(), spec.to_string());
+        let members = serde_json::from_str(&spec).unwrap();
+        Spared::of(
+            &serde_json::from_str(&metadata).unwrap(),
+            &PodSpec::of(&members).unwrap(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn the_node_windows_and_static_pods_are_left_alone() {
+        for (metadata, spec, expected) in [
+            (json!({}), json!({"hostNetwork": true}), Some(Spared::HostNetwork)),
+            (json!({}), json!({"hostNetwork": false}), None),
+            (json!({}), json!({"os": {"name": "windows"}}), Some(Spared::Windows)),
+            (
+                json!({}),
+                json!({"nodeSelector": {"kubernetes.io/os": "windows"}}),
+                Some(Spared::Windows),
+            ),
+            (
+                json!({}),
+                json!({"os": {"name": "linux"}, "nodeSelector": {"kubernetes.io/os": "linux"}}),
+                None,
+            ),
+            (
+                json!({"annotations": {"kubernetes.io/config.mirror": "abc"}}),
+                json!({"hostNetwork": true}),
+                Some(Spared::Mirror),
+            ),
+        ] {
+            assert_eq!(spared(&metadata, &spec), expected, "{metadata} {spec}");
+        }
+    }
+}
