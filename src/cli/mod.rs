@@ -2,6 +2,7 @@
 
 pub mod address;
 mod flag;
+pub mod gateway;
 pub mod inspect;
 pub mod resources;
 pub mod serve;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use address::ListenAddress;
+pub use gateway::GatewayArgs;
 pub use inspect::{OutputFormat, RenderCommand, RenderJobArgs, RenderNamespaceArgs, ReviewArgs};
 pub use resources::{DispatchMode, FolderArgs, NativeArgs, ResourceArgs, StatusWhen, TemplateSyntax};
 pub use serve::{Component, LogFormat, ServeArgs};
@@ -154,6 +156,7 @@ mod tests {
             "Webhooks:",
             "Execute endpoint:",
             "Resources:",
+            "Pods behind a gateway:",
             "Controllers:",
             "Limits:",
             "Health, metrics, logs:",

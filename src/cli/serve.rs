@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use super::address::ListenAddress;
 use super::flag::go_bool;
+use super::gateway::GatewayArgs;
 use super::resources::{DispatchMode, ResourceArgs};
 
 /// Flags of `serve`.
@@ -24,6 +25,9 @@ pub struct ServeArgs {
     /// Resources into namespaces.
     #[command(flatten)]
     pub resources: ResourceArgs,
+    /// Pods behind a gateway.
+    #[command(flatten)]
+    pub gateway: GatewayArgs,
     /// The reconcilers.
     #[command(flatten)]
     pub controllers: ControllerArgs,
@@ -50,7 +54,7 @@ impl ServeArgs {
 /// A part of the server that can be left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Component {
-    /// `/validate` and `/mutate`.
+    /// `/validate`, `/mutate` and `/mutate-pods`.
     Admission,
     /// `/convert`.
     Conversion,
@@ -198,9 +202,9 @@ pub struct IgnoredArgs {
     zap_stacktrace_level: Option<String>,
     #[arg(long, hide = true)]
     zap_time_encoding: Option<String>,
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    #[arg(long, alias = "no-debug", hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "")]
     debug: Option<String>,
-    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    #[arg(long, alias = "no-development", hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "")]
     development: Option<String>,
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "")]
     metrics_secure: Option<String>,
