@@ -1,4 +1,4 @@
-//! `/validate` and `/mutate`: decode the review, decide, encode the answer. What is decided lives in the domains.
+//! `/validate`, `/mutate` and `/mutate-pods`: decode the review, decide, encode the answer. What is decided lives in the domains.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use super::body;
 use super::decode::decode;
 use super::metrics::micros;
 use super::state::AppState;
-use crate::api::names::path::{MUTATE, VALIDATE};
+use crate::api::names::path::{MUTATE, MUTATE_PODS, SET_GATEWAY, VALIDATE};
 use crate::api::review::{AdmissionRequest, Verdict};
 use crate::clients::cluster;
 use crate::dispatch::{Lookup, Templates, default, validate};
@@ -28,6 +28,16 @@ pub(super) async fn validate(State(state): State<AppState>, request: Request) ->
 /// `POST /mutate`.
 pub(super) async fn mutate(State(state): State<AppState>, request: Request) -> Response {
     respond(&state, MUTATE, request).await
+}
+
+/// `POST /mutate-pods`.
+pub(super) async fn mutate_pods(State(state): State<AppState>, request: Request) -> Response {
+    respond(&state, MUTATE_PODS, request).await
+}
+
+/// `POST /wh/mutating/setgateway`: the same, for who knows the original.
+pub(super) async fn set_gateway(State(state): State<AppState>, request: Request) -> Response {
+    respond(&state, SET_GATEWAY, request).await
 }
 
 async fn respond(state: &AppState, route: &'static str, request: Request) -> Response {
@@ -87,10 +97,16 @@ fn log(route: &'static str, request: Option<&AdmissionRequest<'_>>, answer: &Ans
 /// Asks the domain, which knows its kinds. `Err` is a refusal that is no fault of the object.
 fn decide(state: &AppState, route: &'static str, request: &AdmissionRequest<'_>) -> Result<Verdict, String> {
     let templates = Known(state.templates.as_ref());
-    let decided = if route == MUTATE {
-        default::mutate(request, &templates)
-    } else {
-        validate::validate(request, state.limits(), &templates)
+    let decided = match route {
+        MUTATE => default::mutate(request, &templates),
+        VALIDATE => validate::validate(request, state.limits(), &templates),
+        // Without a gateway there is nothing that a pod could be given.
+        _ => {
+            return state
+                .gateways
+                .as_ref()
+                .map_or(Ok(Verdict::default()), |gateways| gateways.decide(request));
+        }
     };
     decided.map_err(|error| error.to_string())
 }

@@ -146,7 +146,8 @@ impl<'a> Status<'a> {
             [fault] => fault.clone(),
             _ => format!("[{}]", faults.join(", ")),
         };
-        let message = format!("{kind}.{group} {name:?} is invalid: {faults}");
+        let dot = if group.is_empty() { "" } else { "." };
+        let message = format!("{kind}{dot}{group} {name:?} is invalid: {faults}");
         Self {
             details: Some(Details {
                 name,

@@ -11,6 +11,7 @@ mod crowd;
 mod decode;
 pub mod error;
 pub mod execute;
+mod gateway;
 mod guard;
 pub mod health;
 pub mod listener;
@@ -25,9 +26,12 @@ pub mod tls;
 use axum::Router;
 use axum::routing::{MethodFilter, any, get, on, post};
 
-use crate::api::names::path::{CONVERT, CUSTOMIZE, FINALIZE, MUTATE, SYNC, VALIDATE};
+use crate::api::names::path::{
+    CONVERT, CUSTOMIZE, FINALIZE, MUTATE, MUTATE_PODS, SET_GATEWAY, SET_GATEWAY_HEALTH, SYNC, VALIDATE,
+};
 
 pub use error::Error;
+pub use gateway::Gateways;
 pub use memory::Memory;
 pub use server::{Server, Timing};
 pub use state::{AppState, State};
@@ -36,7 +40,7 @@ pub use sync::Hooks;
 /// A group of routes that is switched on and bound as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Surface {
-    /// Validate and default.
+    /// Validate and default, and pods behind gateways.
     Admission,
     /// Between served versions.
     Conversion,
@@ -69,7 +73,10 @@ impl Surface {
         match self {
             Self::Admission => routes
                 .route(VALIDATE, post(admission::validate))
-                .route(MUTATE, post(admission::mutate)),
+                .route(MUTATE, post(admission::mutate))
+                .route(MUTATE_PODS, post(admission::mutate_pods))
+                .route(SET_GATEWAY, post(admission::set_gateway))
+                .route(SET_GATEWAY_HEALTH, any(gateway::health)),
             Self::Conversion => routes.route(CONVERT, post(conversion::respond)),
             Self::Execute => routes
                 .route("/execute", any(execute::execute))

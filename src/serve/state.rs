@@ -5,6 +5,7 @@ use std::sync::Arc;
 use prometheus_client::registry::Registry;
 
 use super::execute::{Counters, Token};
+use super::gateway::Gateways;
 use super::health::Readiness;
 use super::memory::Memory;
 use super::metrics::Metrics;
@@ -39,6 +40,8 @@ pub struct State {
     pub counters: Counters,
     /// Metacontroller's hooks; absent without a folder of templates.
     pub hooks: Option<Hooks>,
+    /// The gateway for pods; absent when the flags make none.
+    pub gateways: Option<Gateways>,
     /// Parsed JobTemplates, shared with the reconcilers.
     pub compiled: Arc<Cache>,
 }
@@ -58,6 +61,7 @@ impl State {
             execute,
             token: None,
             hooks: None,
+            gateways: None,
             compiled: Arc::default(),
         }
     }

@@ -1,0 +1,70 @@
+//! What the webhook of pods answers from, and what it counts.
+
+use std::sync::Arc;
+
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::registry::Registry;
+
+use crate::api::review::{AdmissionRequest, Verdict};
+use crate::gateway::{Current, Outcome, mutate};
+
+/// The gateway in force, and what became of pods.
+#[derive(Debug)]
+pub struct Gateways {
+    current: Arc<Current>,
+    pods: Family<PodLabels, Counter>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PodLabels {
+    gateway: String,
+    outcome: &'static str,
+}
+
+impl Gateways {
+    /// A gateway that pods are asked about.
+    #[must_use]
+    pub fn new(current: Arc<Current>, registry: &mut Registry) -> Self {
+        let pods = Family::default();
+        registry.sub_registry_with_prefix("stationmaster").register(
+            "gateway_pods",
+            "Pods marked for a gateway, by what became of them",
+            pods.clone(),
+        );
+        Self { current, pods }
+    }
+
+    /// Asks the domain. `Err` is a refusal that is no fault of the pod.
+    pub(super) fn decide(&self, request: &AdmissionRequest<'_>) -> Result<Verdict, String> {
+        match mutate(request, &self.current) {
+            Ok(decision) => {
+                self.count(decision.outcome);
+                Ok(decision.verdict)
+            }
+            Err(error) => {
+                self.count_as("refused");
+                Err(error.to_string())
+            }
+        }
+    }
+
+    fn count(&self, outcome: Outcome) {
+        if let Some(word) = outcome.word() {
+            self.count_as(word);
+        }
+    }
+
+    fn count_as(&self, outcome: &'static str) {
+        let gateway = self.current.gateway.name.clone();
+        self.pods.get_or_create(&PodLabels { gateway, outcome }).inc();
+    }
+}
+
+/// `/wh/health`, in the words that its callers know.
+pub(super) async fn health() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], "{\"ok\":true}\n").into_response()
+}

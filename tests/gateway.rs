@@ -1,0 +1,191 @@
+//! Pods behind a gateway on the wire: each file of tests/data/gateway is flags, a review, the answer that it must get,
+//! and the pod that the pod-gateway admission controller would have made of it.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{Request, StatusCode};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use common::serve::args;
+use http_body_util::BodyExt;
+use prometheus_client::registry::Registry;
+use serde_json::{Value, json};
+use stationmaster::gateway::{Addresses, Current, Resolv};
+use stationmaster::serve::health::Readiness;
+use stationmaster::serve::{Gateways, State, router};
+use tower::ServiceExt;
+
+const INJECTED: &str = "gateway.stationmaster.dev/injected";
+
+/// The cases of one folder, by name.
+fn cases(folder: &str) -> Vec<(PathBuf, Value)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/gateway")
+        .join(folder);
+    let mut files: Vec<_> = folder.read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let read = |file: PathBuf| {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let case = serde_json::from_str(&text).unwrap();
+        (file, case)
+    };
+    files.into_iter().map(read).collect()
+}
+
+/// A server with the gateway of the case's flags, whose names have resolved as far as the case says.
+fn state(case: &Value) -> State {
+    let flags: Vec<_> = case["flags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|flag| flag.as_str().unwrap())
+        .collect();
+    let args = args(&flags);
+    let mut registry = Registry::default();
+    let gateways = args.gateway.gateway().unwrap().map(|gateway| {
+        let resolv = Resolv::parse(case["resolvConf"].as_str().unwrap());
+        let current = Current::new(gateway, resolv, args.gateway.strict_labels);
+        let mut addresses = Addresses::default();
+        for (name, answer) in case["addresses"].as_object().unwrap() {
+            addresses.hear(name, &serde_json::from_value::<Vec<_>>(answer.clone()).unwrap());
+        }
+        current.replace(&addresses);
+        Gateways::new(Arc::new(current), &mut registry)
+    });
+    State {
+        gateways,
+        ..State::new(registry, Readiness::default(), args.execute)
+    }
+}
+
+async fn page(router: Router, request: Request<Body>) -> (StatusCode, String) {
+    let answer = router.oneshot(request).await.unwrap();
+    let status = answer.status();
+    let body = answer.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+/// The answer without its patch, and that.
+async fn answered(case: &Value) -> (Value, Vec<Value>) {
+    let request = Request::post(case["route"].as_str().unwrap()).body(Body::from(case["review"].to_string()));
+    let (status, body) = page(router(Arc::new(state(case))), request.unwrap()).await;
+    assert_eq!(status, StatusCode::OK);
+    let mut review: Value = serde_json::from_str(&body).unwrap();
+    let mut response = review["response"].take();
+    let patch = response.as_object_mut().unwrap().remove("patch");
+    let patch = patch.map(|patch| serde_json::from_slice(&STANDARD.decode(patch.as_str().unwrap()).unwrap()).unwrap());
+    (response, patch.unwrap_or_default())
+}
+
+async fn check(folder: &str, allowed: bool, most: usize) {
+    let (cases, mut wrong) = (cases(folder), Vec::new());
+    assert!(cases.len() >= most, "cases are gone");
+    for (file, case) in cases {
+        let (response, patch) = answered(&case).await;
+        let as_wanted = response == case["response"] && response["allowed"] == allowed;
+        let exact = case.get("patch").is_none_or(|wanted| *wanted == json!(patch));
+        if !as_wanted || !exact || patch.is_empty() == case.get("pod").is_some() {
+            wrong.push(format!("{}\n{response:#}\n{:#}", file.display(), json!(patch)));
+        }
+    }
+    assert!(wrong.is_empty(), "answered otherwise:\n{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn allows() {
+    check("pass", true, 50).await;
+}
+
+#[tokio::test]
+async fn refuses() {
+    check("fail", false, 6).await;
+}
+
+#[tokio::test]
+async fn makes_what_the_original_makes_and_nothing_more_the_second_time() {
+    let mut made = 0;
+    for (file, mut case) in cases("pass") {
+        let (_, patch) = answered(&case).await;
+        let Some(wanted) = case.get("pod").cloned() else {
+            continue;
+        };
+        let pod = &mut case["review"]["request"]["object"];
+        for operation in &patch {
+            apply(pod, operation);
+        }
+        let mut bare = pod.clone();
+        let annotations = bare["metadata"]["annotations"].as_object_mut().unwrap();
+        let stamp = annotations.remove(INJECTED).unwrap();
+        assert!(stamp.as_str().unwrap().starts_with("default@"), "{stamp}");
+        if annotations.is_empty() {
+            bare["metadata"].as_object_mut().unwrap().remove("annotations");
+        }
+        assert_eq!(bare, wanted, "{}", file.display());
+        let (again, patch) = answered(&case).await;
+        assert_eq!(
+            (&again["allowed"], patch),
+            (&json!(true), Vec::new()),
+            "{}",
+            file.display()
+        );
+        made += 1;
+    }
+    assert!(made >= 30, "{made}");
+}
+
+/// One step of a JSON patch, which only adds and removes.
+fn apply(object: &mut Value, operation: &Value) {
+    let (parent, key) = operation["path"].as_str().unwrap().rsplit_once('/').unwrap();
+    let key = key.replace("~1", "/").replace("~0", "~");
+    let parent = object.pointer_mut(parent).expect("the parent is there");
+    let value = operation.get("value").cloned();
+    match (parent, operation["op"].as_str().unwrap()) {
+        (Value::Object(members), "add") => drop(members.insert(key, value.unwrap())),
+        (Value::Array(items), "add") if key == "-" => items.push(value.unwrap()),
+        (Value::Array(items), "add") => items.insert(key.parse().unwrap(), value.unwrap()),
+        (Value::Array(items), "remove") => drop(items.remove(key.parse().unwrap())),
+        (parent, _) => unreachable!("{operation} of {parent}"),
+    }
+}
+
+#[tokio::test]
+async fn marked_pods_are_counted_by_what_became_of_them() {
+    let (_, mut case) = cases("pass").swap_remove(0);
+    case["flags"] = json!(["--gateway=192.0.2.1", "--initImage=a", "--setGatewayLabel=setGateway"]);
+    let router = router(Arc::new(state(&case)));
+    for (marked, host_network) in [("true", false), ("true", true), ("yes", false), ("false", true)] {
+        let object = &mut case["review"]["request"]["object"];
+        object["metadata"]["labels"]["setGateway"] = json!(marked);
+        object["spec"]["hostNetwork"] = json!(host_network);
+        let request = Request::post("/mutate-pods").body(Body::from(case["review"].to_string()));
+        assert_eq!(page(router.clone(), request.unwrap()).await.0, StatusCode::OK);
+    }
+    let (_, page) = page(router, Request::get("/metrics").body(Body::empty()).unwrap()).await;
+    let counted: Vec<_> = page
+        .lines()
+        .filter(|line| line.starts_with("stationmaster_gateway_pods_total"))
+        .collect();
+    assert_eq!(counted.len(), 3, "{page}");
+    for outcome in ["injected", "host network", "unclear mark"] {
+        let line = format!("stationmaster_gateway_pods_total{{gateway=\"default\",outcome=\"{outcome}\"}} 1");
+        assert!(counted.contains(&&*line), "{line} is not in {counted:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_originals_probe_is_answered() {
+    let (_, case) = cases("pass").swap_remove(0);
+    for method in ["GET", "HEAD", "POST"] {
+        let request = Request::builder().method(method).uri("/wh/health");
+        let (status, body) = page(router(Arc::new(state(&case))), request.body(Body::empty()).unwrap()).await;
+        let expected = if method == "HEAD" { "" } else { "{\"ok\":true}\n" };
+        assert_eq!((status, &*body), (StatusCode::OK, expected));
+    }
+}
