@@ -18,6 +18,7 @@ pub(super) fn warn(args: &ServeArgs) {
              makes files to try with)"
         );
     }
+    gateway(args);
     let is_meant = args.components != Component::ALL || args.resources.native.dispatch == DispatchMode::Native;
     let syncs = args.components.contains(&Component::Sync) && is_meant;
     if syncs && args.resources.folder.folder().is_none() {
@@ -31,5 +32,16 @@ pub(super) fn warn(args: &ServeArgs) {
         tracing::warn!(
             "anyone who reaches the execute endpoint may execute: pass --execute-token-file, or keep others out"
         );
+    }
+}
+
+fn gateway(args: &ServeArgs) {
+    // What cannot work ends the process a moment later.
+    let Ok(Some(_)) = args.gateway.gateway() else { return };
+    for oddity in args.gateway.oddities() {
+        tracing::warn!("{oddity}");
+    }
+    if !args.components.contains(&Component::Admission) {
+        tracing::warn!("no pod gets the gateway: put admission among --components");
     }
 }

@@ -2,6 +2,7 @@
 
 mod advice;
 mod folder;
+mod gateway;
 mod reconcilers;
 mod signals;
 
@@ -35,6 +36,8 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
         .build()
         .context("cannot start threads")?;
     let ended = runtime.block_on(compose(args, &telemetry));
+    // Looking up a name can take the system a minute, and nobody waits for it any more.
+    runtime.shutdown_background();
     if let Err(error) = &ended {
         tracing::error!(error = format!("{error:#}"), "stopping");
     }
@@ -59,10 +62,13 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     let hooks = followed.as_ref().filter(|_| !args.is_native());
     let hooks = hooks.map(|followed| followed.hooks(args, &mut registry));
     let resources = followed.as_ref().and_then(|followed| followed.resources(args));
+    let behind = gateway::Followed::of(args, &readiness, &mut registry).await?;
+    let gateways = behind.as_ref().map(|behind| behind.gateways(&mut registry));
     let state = State {
         cluster,
         templates,
         hooks,
+        gateways,
         token: token(args).await?,
         memory: Memory::new(args.limits.body_memory()),
         ..State::new(registry, readiness, args.execute.clone())
@@ -76,10 +82,12 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
         let (outcome, ()) = tokio::join!(server.run(stop.clone()), reconcilers::run(reconcilers, stop.clone()));
         outcome.context("the server failed")
     };
+    let names = gateway::follow(behind);
     tokio::select! {
         ended = halves => ended,
         again = signals.twice(&stop) => again,
         () = watches => anyhow::bail!("the watch of job templates has ended"),
+        () = names => anyhow::bail!("the names of the gateway are not resolved any more"),
         () = follow => anyhow::bail!("the folder of templates is not followed any more"),
     }
 }
