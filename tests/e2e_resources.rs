@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::cluster::eventually;
-use common::native::{NOTHING, Native, OBJECTS, fill, rendered};
+use common::native::{NOTHING, Native, OBJECTS, fill, fill_with, rendered};
 use serde_json::{Value, json};
 
 /// Namespaces of a test, by number.
@@ -394,8 +394,12 @@ fn a_broken_or_emptied_folder_removes_nothing() {
 
     empty(&native.templates);
     native.until_ready(false, "FolderFault");
-    fill(&native.templates);
+    // As the charm does: one after the other, with other work in between.
+    fill_with(&native.templates, || {
+        native.plane.get(&["resourcesets", native.name]);
+    });
     native.until_ready(true, "Applied");
+    assert_eq!(native.each("uid"), uids);
     assert_eq!(native.written_since(written), ["update resourcesets/status folder"; 4]);
 
     empty(&native.templates);

@@ -362,10 +362,16 @@ fn kubeconfig(plane: &ControlPlane, token: &str) -> String {
 
 /// The folder that was in use.
 pub fn fill(folder: &Path) {
+    fill_with(folder, || ());
+}
+
+/// The same, doing something after each file.
+pub fn fill_with(folder: &Path, between: impl Fn()) {
     fs::create_dir_all(folder).unwrap();
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/sync/templates");
     for file in fs::read_dir(source).unwrap().map(Result::unwrap) {
         fs::copy(file.path(), folder.join(file.file_name())).unwrap();
+        between();
     }
 }
 
