@@ -67,7 +67,7 @@ impl Context {
 }
 
 /// The present in whole seconds, as Kubernetes writes times.
-fn now() -> Time {
+pub(super) fn now() -> Time {
     let now = Timestamp::now();
     Time(Timestamp::from_second(now.as_second()).unwrap_or(now))
 }
