@@ -18,7 +18,14 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 /// What templates refer to, as far as it is known.
 #[derive(Default)]
-pub(super) struct RelatedObjects(Mutex<BTreeMap<Reference, Option<Value>>>);
+pub(super) struct RelatedObjects(Mutex<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    known: BTreeMap<Reference, Option<Value>>,
+    /// All of it together, as templates are given it, since the last change.
+    view: Option<(Vec<Reference>, Arc<Related>)>,
+}
 
 /// One that was looked at: there, not there, or why that is not known.
 type Looked = (Reference, Result<Option<Value>, Failure>);
@@ -26,15 +33,20 @@ type Looked = (Reference, Result<Option<Value>, Failure>);
 impl RelatedObjects {
     /// Everything that is referred to, or nothing while it is not known of each whether it is there.
     pub(super) fn of(&self, references: &[Reference]) -> Option<Arc<Related>> {
-        let known = self.known();
+        let mut inner = self.inner();
+        if let Some((_, view)) = inner.view.as_ref().filter(|(of, _)| of == references) {
+            return Some(Arc::clone(view));
+        }
         let mut groups: BTreeMap<String, BTreeMap<String, Value>> = BTreeMap::new();
         for reference in references {
-            if let Some(object) = known.get(reference)? {
+            if let Some(object) = inner.known.get(reference)? {
                 let (group, key) = reference.keys();
                 groups.entry(group).or_default().insert(key, object.clone());
             }
         }
-        Some(Arc::new(Related::new(groups)))
+        let view = Arc::new(Related::new(groups));
+        inner.view = Some((references.to_vec(), Arc::clone(&view)));
+        Some(view)
     }
 
     /// Follows what the set in force refers to; does not end. `wake` hears of every difference.
@@ -48,7 +60,7 @@ impl RelatedObjects {
         loop {
             changes.mark_unchanged();
             let references = current.set().map(|set| set.references().to_vec()).unwrap_or_default();
-            self.known().retain(|reference, _| references.contains(reference));
+            self.inner().known.retain(|reference, _| references.contains(reference));
             let same = || current.set().is_some_and(|set| set.references() == references);
             let mut objects: SelectAll<_> = references.iter().map(|reference| object(cluster, reference)).collect();
             loop {
@@ -67,11 +79,11 @@ impl RelatedObjects {
 
     /// True when that is news. What cannot be read counts as not there, unless it was once.
     fn note(&self, (reference, looked): Looked) -> bool {
-        let mut known = self.known();
+        let mut inner = self.inner();
         let object = match looked {
             Ok(object) => object,
             Err(failure) => {
-                if known.contains_key(&reference) || matches!(failure, Failure::Unavailable { .. }) {
+                if inner.known.contains_key(&reference) || matches!(failure, Failure::Unavailable { .. }) {
                     warn!(object = %reference, cause = %failure, "templates refer to it, and it cannot be read now");
                     return false;
                 }
@@ -79,10 +91,14 @@ impl RelatedObjects {
                 None
             }
         };
-        known.insert(reference, object.clone()) != Some(object)
+        let is_news = inner.known.insert(reference, object.clone()) != Some(object);
+        if is_news {
+            inner.view = None;
+        }
+        is_news
     }
 
-    fn known(&self) -> MutexGuard<'_, BTreeMap<Reference, Option<Value>>> {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -104,4 +120,31 @@ fn object(cluster: &Cluster, reference: &Reference) -> BoxStream<'static, Looked
         }
     });
     tries.flatten().map(move |looked| (reference.clone(), looked)).boxed()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_referred_to_is_put_together_once_and_anew_when_it_changes() {
+        let (objects, reference) = (
+            RelatedObjects::default(),
+            Reference::parse("ConfigMap", "a/b").expect("one"),
+        );
+        let references = std::slice::from_ref(&reference);
+        assert!(objects.of(references).is_none(), "it was not looked at yet");
+        for data in [json!({"x": 1}), json!({"x": 2})] {
+            assert!(objects.note((reference.clone(), Ok(Some(data.clone())))));
+            let view = objects.of(references).expect("it is known");
+            assert_eq!(view.get(&reference), Some(&data));
+            assert!(!objects.note((reference.clone(), Ok(Some(data)))));
+            assert!(Arc::ptr_eq(&view, &objects.of(references).expect("it is known")));
+        }
+        assert!(objects.note((reference.clone(), Ok(None))));
+        assert_eq!(objects.of(references).expect("it is known").get(&reference), None);
+        assert_eq!(objects.of(&[]).expect("nothing is referred to").get(&reference), None);
+    }
 }
