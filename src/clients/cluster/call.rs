@@ -203,7 +203,8 @@ impl Cluster {
 }
 
 /// Namespace and name of an object; an empty namespace for one that has none.
-pub(super) fn place(seen: &ObjectMeta) -> (&str, &str) {
+#[must_use]
+pub fn place(seen: &ObjectMeta) -> (&str, &str) {
     (
         seen.namespace.as_deref().unwrap_or_default(),
         seen.name.as_deref().unwrap_or_default(),

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use kube::Client;
 
-pub use call::DryRun;
+pub use call::{DryRun, place};
 pub use connect::ConnectError;
 pub use error::{Error, Failure, Object};
 pub use kind::{Kind, KindError, MetadataEvent};

@@ -1,10 +1,12 @@
 //! Everything that carries the label of our set, in a hundred bytes each, by namespace.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::entry::{Entry, Fields};
+use crate::clients::cluster::place;
 use crate::resources::native::{Digest, Known, Observed};
 
 /// What is known of all objects; shared by the watches, which fill it, and the reconciles, which read it and write what
@@ -29,17 +31,6 @@ struct Seen {
     list: u32,
     /// The latest version that it has shown.
     version: u64,
-}
-
-#[derive(Debug)]
-struct Entry {
-    known: Known,
-    /// Of the object; what is older is no news.
-    version: u64,
-    /// The list in which it was seen last.
-    list: u32,
-    /// It was there before we first applied it, and that may not be written in it yet.
-    found: bool,
 }
 
 impl Index {
@@ -186,79 +177,6 @@ impl Index {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Entry {
-    fn new(kind: &Arc<str>, name: &str, observed: Observed, (version, list): (u64, u32)) -> Self {
-        let known = Known {
-            kind: Arc::clone(kind),
-            name: name.into(),
-            observed,
-            applied: None,
-            settled: false,
-        };
-        Self {
-            known,
-            version,
-            list,
-            found: false,
-        }
-    }
-
-    /// With what is not written in the object yet.
-    fn seen(&self) -> Known {
-        let mut known = self.known.clone();
-        known.observed.found |= self.found;
-        known
-    }
-
-    /// Takes what is seen, unless that is of an earlier time; true when it tells something new.
-    fn see(&mut self, observed: Observed, version: u64) -> bool {
-        if version < self.version {
-            return false;
-        }
-        self.version = version;
-        let is_news = self.known.observed != observed;
-        if is_news {
-            self.known.observed = observed;
-            self.known.settled = false;
-        }
-        is_news
-    }
-
-    fn is(&self, kind: &str, name: &str) -> bool {
-        *self.known.kind == *kind && *self.known.name == *name
-    }
-}
-
-/// Equal objects of many namespaces own equal fields: one copy of each.
-#[derive(Debug, Default)]
-struct Fields {
-    all: HashSet<Arc<str>>,
-    /// When there are so many, those that nobody owns any more go.
-    sweep_at: usize,
-}
-
-impl Fields {
-    fn shared(&mut self, text: String) -> Arc<str> {
-        if let Some(known) = self.all.get(text.as_str()) {
-            return Arc::clone(known);
-        }
-        if self.all.len() >= self.sweep_at {
-            self.all.retain(|fields| Arc::strong_count(fields) > 1);
-            self.sweep_at = (2 * self.all.len()).max(1024);
-        }
-        let text: Arc<str> = text.into();
-        self.all.insert(Arc::clone(&text));
-        text
-    }
-}
-
-fn place(metadata: &ObjectMeta) -> (&str, &str) {
-    (
-        metadata.namespace.as_deref().unwrap_or_default(),
-        metadata.name.as_deref().unwrap_or_default(),
-    )
 }
 
 /// Versions of one kind can be compared as numbers; one that is no number is always news.

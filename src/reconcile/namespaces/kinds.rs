@@ -15,7 +15,7 @@ use super::super::error::backoff;
 use super::index::Index;
 use super::report::Report;
 use crate::api::names::label;
-use crate::clients::cluster::{Cluster, Failure, Kind, KindError, MetadataEvent};
+use crate::clients::cluster::{Cluster, Failure, Kind, KindError, MetadataEvent, place};
 
 /// First pause before a kind that cannot be used is tried again.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -147,7 +147,7 @@ impl Kinds {
             Event::InitApply(object) | Event::Apply(object) => {
                 // The end of the first list has every namespace looked at.
                 if with.index.note(name, &object.metadata) && self.is_listed(name) {
-                    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+                    let (namespace, _) = place(&object.metadata);
                     (with.changed)(Change::Object { namespace });
                 }
             }
@@ -160,10 +160,9 @@ impl Kinds {
                 }
             }
             Event::Delete(object) => {
-                let metadata = &object.metadata;
-                if with.index.gone(name, metadata) {
-                    let namespace = metadata.namespace.as_deref().unwrap_or_default();
-                    tell_gone(with, name, namespace, metadata.name.as_deref().unwrap_or_default());
+                if with.index.gone(name, &object.metadata) {
+                    let (namespace, object) = place(&object.metadata);
+                    tell_gone(with, name, namespace, object);
                 }
             }
         }

@@ -3,6 +3,7 @@
 
 mod act;
 mod context;
+mod entry;
 mod index;
 mod kinds;
 mod namespace;
