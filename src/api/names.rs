@@ -15,6 +15,8 @@ pub mod label {
     pub const PART_OF: &str = "app.kubernetes.io/part-of";
     /// Of a node, and in the node selector of a pod: its operating system.
     pub const OS: &str = "kubernetes.io/os";
+    /// The same before Kubernetes 1.14; the API server takes it to this day.
+    pub const OLD_OS: &str = "beta.kubernetes.io/os";
     /// UID of the execution that controls the Job.
     pub const CONTROLLER_UID: &str = "controller-uid";
     /// Name of the execution that controls the Job.

@@ -18,18 +18,13 @@ impl Spared {
     /// Why this pod is left alone, if it is.
     pub(super) fn of(metadata: &PodMetadata<'_>, spec: &PodSpec<'_>) -> Result<Option<Self>, serde_json::Error> {
         let annotations = metadata.annotations.as_ref();
-        let selected = text(spec.node_selector.as_ref(), label::OS)?;
-        let is_windows = spec.os.as_ref().map(|os| &os.name).into_iter().chain(selected.as_ref());
         Ok(
             if annotations.is_some_and(|all| all.get(annotation::MIRROR_POD).is_some()) {
                 Some(Self::Mirror)
             } else if spec.host_network {
                 Some(Self::HostNetwork)
             } else {
-                is_windows
-                    .into_iter()
-                    .any(|os| os.0 == "windows")
-                    .then_some(Self::Windows)
+                is_windows(spec)?.then_some(Self::Windows)
             },
         )
     }
@@ -51,6 +46,16 @@ impl Spared {
             Self::Mirror => "it mirrors a static pod, which only its node can change",
         }
     }
+}
+
+fn is_windows(spec: &PodSpec<'_>) -> Result<bool, serde_json::Error> {
+    let selector = spec.node_selector.as_ref();
+    let selected = [text(selector, label::OS)?, text(selector, label::OLD_OS)?];
+    let named = spec.os.as_ref().map(|os| &os.name);
+    Ok(named
+        .into_iter()
+        .chain(selected.iter().flatten())
+        .any(|os| os.0 == "windows"))
 }
 
 #[cfg(test)]
@@ -78,6 +83,11 @@ mod tests {
             (
                 json!({}),
                 json!({"nodeSelector": {"kubernetes.io/os": "windows"}}),
+                Some(Spared::Windows),
+            ),
+            (
+                json!({}),
+                json!({"nodeSelector": {"beta.kubernetes.io/os": "windows"}}),
                 Some(Spared::Windows),
             ),
             (
