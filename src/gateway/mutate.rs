@@ -130,7 +130,7 @@ fn left(outcome: Outcome, warnings: Vec<String>) -> Decision {
 }
 
 fn warnings(unclear: &[Cause]) -> Vec<String> {
-    let warning = |cause: &Cause| format!("{}: {}, and counts as false", cause.field, cause.message);
+    let warning = |cause: &Cause| format!("{} {}, and counts as false", cause.field, cause.message);
     unclear.iter().map(warning).collect()
 }
 
@@ -401,14 +401,14 @@ mod tests {
     fn an_unclear_mark_warns_or_refuses() {
         let mut object = pod();
         object["metadata"]["labels"]["setGateway"] = json!("yes");
-        let warning = "metadata.labels[setGateway]: \"yes\" is neither true nor false, and counts as false";
+        let warning = "metadata.labels[setGateway] is neither \"true\" nor \"false\", and counts as false";
         let lenient = decided(
             &request(&object),
             &current(|gateway| gateway.spec.matches.default = true),
         );
         assert_eq!(lenient.unwrap(), left(Outcome::Unclear, vec![warning.to_owned()]));
         let strict = Current::new(gateway(), resolv(), true);
-        let cause = Cause::invalid("metadata.labels[setGateway]", "\"yes\" is neither true nor false");
+        let cause = Cause::invalid("metadata.labels[setGateway]", "is neither \"true\" nor \"false\"");
         assert_eq!(decided(&request(&object), &strict).unwrap(), refused(vec![cause]));
         object["metadata"]["annotations"] = json!({"setGateway": "true"});
         let decision = decided(&request(&object), &current(|_| ())).unwrap();
