@@ -39,13 +39,13 @@ pub(super) struct Dns {
     resolv: Option<Resolv>,
 }
 
-/// Names that have never been resolved.
+/// Names of DNS servers that have never been resolved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Missing(pub Vec<String>);
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the address of {} is not known", self.0.join(" and "))
+        write!(f, "DNS server {} has not resolved yet", self.0.join(" and "))
     }
 }
 
@@ -56,9 +56,10 @@ impl Injection {
     /// The address of a name is not known.
     pub fn new(gateway: &Gateway, resolv: &Resolv, addresses: &Addresses) -> Result<Self, Missing> {
         let spec = &gateway.spec;
-        let missing: Vec<_> = names(spec).filter(|name| addresses.of(name).is_none()).collect();
+        // Of the gateway pods are told the name alone, so that its address need not be known.
+        let missing: Vec<_> = spec.dns.iter().filter(|name| addresses.of(name).is_none()).collect();
         if !missing.is_empty() {
-            return Err(Missing(missing.into_iter().map(str::to_owned).collect()));
+            return Err(Missing(missing.into_iter().cloned().collect()));
         }
         let dns = spec.dns.iter().filter_map(|name| addresses.of(name));
         let dns: Vec<_> = dns.map(|address| address.to_string()).collect();
@@ -125,7 +126,7 @@ impl Dns {
     }
 }
 
-/// The names of which addresses have to be known.
+/// The names that are looked up: of the gateway to tell whether it resolves, of its DNS servers for pods.
 pub(super) fn names(spec: &GatewaySpec) -> impl Iterator<Item = &str> {
     let gateway = Some(&spec.gateway).filter(|gateway| !gateway.is_empty() && !spec.dns.contains(gateway));
     gateway.into_iter().chain(&spec.dns).map(String::as_str)
@@ -250,10 +251,10 @@ mod tests {
     #[test]
     fn says_which_names_are_missing() {
         let missing = Injection::new(&gateway(), &resolv(), &Addresses::default()).unwrap_err();
-        assert_eq!(
-            missing.to_string(),
-            "the address of vpn.example.org and dns.example.org is not known"
-        );
+        assert_eq!(missing.to_string(), "DNS server dns.example.org has not resolved yet");
+        let mut plain = gateway();
+        plain.spec.dns.clear();
+        assert!(Injection::new(&plain, &resolv(), &Addresses::default()).is_ok());
     }
 
     #[test]

@@ -425,11 +425,11 @@ mod tests {
         let error = decided(&request(&pod()), &fails).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the pod cannot be put behind gateway \"default\" yet, because the address of vpn.example.org and \
-             dns.example.org is not known; try again"
+            "the pod cannot be put behind gateway \"default\" yet, because DNS server dns.example.org has not resolved yet; \
+             try again"
         );
         unknown.spec.unresolved = Unresolved::Ignore;
-        let missing = Missing(fails.names());
+        let missing = Missing(vec!["dns.example.org".to_owned()]);
         let ignores = Current::new(unknown, Resolv::default(), false);
         let expected = left(Outcome::Unresolved, vec![without(&ignores, &missing.to_string())]);
         assert_eq!(decided(&request(&pod()), &ignores).unwrap(), expected);
