@@ -60,7 +60,7 @@ impl Followed {
 
     /// What pods are answered from.
     pub(super) fn gateways(&self, registry: &mut Registry) -> Gateways {
-        Gateways::new(Arc::clone(&self.current), registry)
+        Gateways::new(Arc::clone(&self.current), self.gate.clone(), registry)
     }
 
     fn register(&self, registry: &mut Registry) {

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::http::header;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
+use super::health::Gate;
+use super::state::AppState;
 use crate::api::review::{AdmissionRequest, Verdict};
 use crate::gateway::{Current, Outcome, mutate};
 
@@ -16,6 +19,7 @@ use crate::gateway::{Current, Outcome, mutate};
 #[derive(Debug)]
 pub struct Gateways {
     current: Arc<Current>,
+    resolved: Gate,
     pods: Family<PodLabels, Counter>,
 }
 
@@ -26,16 +30,20 @@ struct PodLabels {
 }
 
 impl Gateways {
-    /// A gateway that pods are asked about.
+    /// A gateway that pods are asked about, from when `resolved` is open.
     #[must_use]
-    pub fn new(current: Arc<Current>, registry: &mut Registry) -> Self {
+    pub fn new(current: Arc<Current>, resolved: Gate, registry: &mut Registry) -> Self {
         let pods = Family::default();
         registry.sub_registry_with_prefix("stationmaster").register(
             "gateway_pods",
             "Pods marked for a gateway, by what became of them",
             pods.clone(),
         );
-        Self { current, pods }
+        Self {
+            current,
+            resolved,
+            pods,
+        }
     }
 
     /// Asks the domain. `Err` is a refusal that is no fault of the pod.
@@ -64,7 +72,14 @@ impl Gateways {
     }
 }
 
-/// `/wh/health`, in the words that its callers know.
-pub(super) async fn health() -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], "{\"ok\":true}\n").into_response()
+/// `/wh/health`, in the words that its callers know. It is asked whether the process lives too, so that it waits for
+/// nothing but names, which is not for long.
+pub(super) async fn health(State(state): State<AppState>) -> Response {
+    let gateways = state.gateways.as_ref();
+    let (status, body) = if gateways.is_none_or(|gateways| gateways.resolved.is_open()) {
+        (StatusCode::OK, "{\"ok\":true}\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "{\"ok\":false}\n")
+    };
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
 }
