@@ -11,7 +11,7 @@ mod resolv;
 mod select;
 mod spared;
 
-pub use addresses::Addresses;
+pub use addresses::{Addresses, News};
 pub use current::Current;
 pub use injection::{Injection, Missing};
 pub use mutate::{Decision, Outcome, mutate};

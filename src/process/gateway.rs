@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use futures::future::join_all;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -15,19 +16,21 @@ use tokio::time::sleep;
 
 use crate::cli::{Component, ServeArgs};
 use crate::clients::resolver;
-use crate::gateway::{Addresses, Current, Resolv};
+use crate::gateway::{Addresses, Current, News, Resolv};
 use crate::serve::Gateways;
 use crate::serve::health::{Gate, Readiness};
 
 /// Until the next look after something has changed or failed; twice as long after each look that brings nothing new.
 const SOONEST: Duration = Duration::from_secs(5);
+/// Nobody waits longer for the first answers: `unresolved` decides then, and addresses need no answer.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// No look is further away.
 const LATEST: Duration = Duration::from_secs(60);
 
 /// A gateway, and everything that hangs on it.
 pub(super) struct Followed {
     current: Arc<Current>,
-    /// Opens with the first answers, whatever they are: who is asked before refuses pods without need.
+    /// Opens with the first answers, whatever they are, or soon: who is asked before refuses pods without need.
     gate: Gate,
     unresolved: Gauge,
     failures: Counter,
@@ -89,51 +92,58 @@ pub(super) async fn follow(followed: Option<Followed>) {
 
 async fn resolve(followed: &Followed, lookup: impl AsyncFn(&str) -> io::Result<Vec<IpAddr>>) {
     let names = followed.current.names();
-    let (mut addresses, mut failed, mut pause) = (Addresses::default(), 0, SOONEST);
-    while !names.is_empty() {
-        let answers = join_all(names.iter().map(|name| lookup(name))).await;
-        let before = failed;
-        failed = answers.iter().filter(|answer| answer.is_err()).count();
-        let changed = heard(followed, &mut addresses, names.iter().zip(answers), before == 0);
-        if changed {
-            followed.current.replace(&addresses);
-        }
-        followed.unresolved.set(i64::try_from(failed).unwrap_or(i64::MAX));
+    if names.is_empty() {
+        return followed.gate.open();
+    }
+    let impatient = async {
+        sleep(PATIENCE).await;
         followed.gate.open();
-        let quiet = !changed && failed == 0;
+    };
+    tokio::join!(look_up(followed, &names, lookup), impatient);
+}
+
+/// Looks all names up again and again. Each answer is in force as it comes: a slow one keeps no other from pods.
+async fn look_up(followed: &Followed, names: &[String], lookup: impl AsyncFn(&str) -> io::Result<Vec<IpAddr>>) {
+    let (mut addresses, mut pause, lookup) = (Addresses::default(), SOONEST, &lookup);
+    loop {
+        let asked = names.iter().map(|name| async move { (name, lookup(name).await) });
+        let mut answers: FuturesUnordered<_> = asked.collect();
+        let mut quiet = true;
+        while let Some((name, answer)) = answers.next().await {
+            quiet &= !heard(followed, &mut addresses, name, answer);
+        }
+        followed.gate.open();
         pause = if quiet { LATEST.min(pause * 2) } else { SOONEST };
         sleep(pause).await;
     }
-    followed.gate.open();
 }
 
-/// Takes the answers; tells whether an address is another now. A failure that goes on is told once.
-fn heard<'n>(
-    followed: &Followed,
-    addresses: &mut Addresses,
-    answers: impl Iterator<Item = (&'n String, io::Result<Vec<IpAddr>>)>,
-    news: bool,
-) -> bool {
-    let mut changed = false;
-    for (name, answer) in answers {
-        let known = addresses.of(name);
-        match answer {
-            Ok(answer) if addresses.hear(name, &answer) => {
-                changed = true;
-                let address = addresses.of(name).map(|address| address.to_string());
+/// Takes an answer; tells whether it asks for another look soon. A failure is told when it begins and when it ends.
+fn heard(followed: &Followed, addresses: &mut Addresses, name: &str, answer: io::Result<Vec<IpAddr>>) -> bool {
+    let soon = match answer {
+        Ok(answer) => {
+            let news = addresses.hear(name, &answer);
+            let address = addresses.of(name).map(|address| address.to_string());
+            if news != News::Nothing {
                 tracing::info!(name, address, "a name of the gateway has resolved");
             }
-            Ok(_) => {}
-            Err(error) => {
-                followed.failures.inc();
-                let stays = known.map(|address| address.to_string());
-                if news {
-                    tracing::warn!(name, %error, last_address_stays = stays, "a name of the gateway does not resolve");
-                }
+            if news == News::Moved {
+                followed.current.replace(addresses);
             }
+            news == News::Moved
         }
-    }
-    changed
+        Err(error) => {
+            followed.failures.inc();
+            if addresses.fail(name) {
+                let stays = addresses.of(name).map(|address| address.to_string());
+                tracing::warn!(name, %error, last_address_stays = stays, "a name of the gateway does not resolve");
+            }
+            true
+        }
+    };
+    let failing = i64::try_from(addresses.failing()).unwrap_or(i64::MAX);
+    followed.unresolved.set(failing);
+    soon
 }
 
 #[cfg(test)]
@@ -202,6 +212,27 @@ mod tests {
         let unresolved: Vec<_> = seen.iter().map(|(_, _, unresolved)| *unresolved).collect();
         assert_eq!(unresolved, [0, 1, 0, 0, 0, 0, 0, 1, 0]);
         assert_eq!(followed.failures.get(), 2);
+        assert!(readiness.missing().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_name_keeps_neither_pods_nor_the_server_waiting() {
+        let flags = [
+            "--gateway=slow.example.org",
+            "--DNS=dns.example.org",
+            "--resolv-conf=/dev/null",
+        ];
+        let (followed, readiness) = followed(&flags).await.unwrap().unwrap();
+        let lookup = async |name: &str| match name {
+            "dns.example.org" => Ok(vec!["192.0.2.53".parse().unwrap()]),
+            _ => std::future::pending().await,
+        };
+        let resolving = resolve(&followed, lookup);
+        tokio::pin!(resolving);
+        assert!(timeout(Duration::from_secs(9), &mut resolving).await.is_err());
+        assert!(stamp(&followed).unwrap().contains("192.0.2.53"));
+        assert_eq!(readiness.missing(), ["names of the gateway"]);
+        assert!(timeout(Duration::from_secs(2), &mut resolving).await.is_err());
         assert!(readiness.missing().is_empty());
     }
 
