@@ -1,12 +1,17 @@
 //! The gateway of the flags, in a process that has no cluster.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
 mod common;
+
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use common::process::{Process, QUIET, flag};
 use common::serve::{Client, certificate, eventually, install};
 use serde_json::{Value, json};
+use stationmaster::trust::Bundle;
 
 /// A pod that is marked for the gateway.
 fn review() -> String {
@@ -19,40 +24,102 @@ fn review() -> String {
     json!({"apiVersion": "admission.k8s.io/v1", "request": request}).to_string()
 }
 
-#[tokio::test]
-async fn flags_alone_put_pods_behind_a_gateway() {
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let (folder, bundle) = (tempfile::tempdir().unwrap(), certificate());
-    install(&bundle, folder.path());
-    let resolv = folder.path().join("resolv.conf");
-    std::fs::write(&resolv, "search a.svc.cluster.local\nnameserver 10.96.0.10\n").unwrap();
-    let process = Process::start(&[
-        "serve",
-        "--components=admission",
-        "--webhook-listen-address=127.0.0.1:0",
-        "--health-probe-bind-address=127.0.0.1:0",
-        "--metrics-bind-address=0",
-        "--drain-seconds=0",
-        &flag("tls-cert-file-path", &folder.path().join("tls.crt")),
-        &flag("tls-key-file-path", &folder.path().join("tls.key")),
-        &flag("resolv-conf", &resolv),
-        "--gateway=localhost",
-        "--DNS=localhost",
-        "--DNSPolicy=None",
-        "--setGatewayLabel=setGateway",
-    ]);
+/// The pod that the webhook makes of it, or rather the patch.
+async fn patch(process: &Process, authority: &str) -> Value {
     let (webhook, health) = (process.address("webhook"), process.address("health"));
     eventually("the first answers", async || {
         let ready = reqwest::get(format!("http://{health}/readyz")).await.unwrap();
         (ready.status() == 200).then_some(())
     })
     .await;
-    let mut client = Client::connect(webhook, &bundle.authority).await.unwrap();
+    let mut client = Client::connect(webhook, authority).await.unwrap();
     client.post("/wh/mutating/setgateway?timeout=10s", &review()).await;
     let answer = client.answer().await;
     let review: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
     let patch = STANDARD.decode(review["response"]["patch"].as_str().unwrap()).unwrap();
-    let patch: Value = serde_json::from_slice(&patch).unwrap();
+    serde_json::from_slice(&patch).unwrap()
+}
+
+/// Flags of a test for addresses and files, where a pod would have others or none.
+fn place(folder: &Path, bundle: &Bundle) -> Vec<String> {
+    install(bundle, folder);
+    // As cert-manager writes it and the chart passes it: the key stands before the certificates.
+    let combined = format!("{}\n{}{}", bundle.key, bundle.certificate, bundle.authority);
+    std::fs::write(folder.join("tls-combined.pem"), combined).unwrap();
+    let resolv = folder.join("resolv.conf");
+    std::fs::write(&resolv, "search a.svc.cluster.local\nnameserver 10.96.0.10\n").unwrap();
+    vec![
+        "--webhook-listen-address=127.0.0.1:0".to_owned(),
+        "--health-probe-bind-address=127.0.0.1:0".to_owned(),
+        "--metrics-bind-address=0".to_owned(),
+        "--drain-seconds=0".to_owned(),
+        flag("tls-cert-file-path", &folder.join("tls-combined.pem")),
+        flag("tls-key-file-path", &folder.join("tls.key")),
+        flag("resolv-conf", &resolv),
+    ]
+}
+
+/// What the pod-gateway chart starts its webhook with, in its order, but for what `place` gives.
+const CHART: [&str; 16] = [
+    "--gateway=localhost",
+    "--DNS=172.16.0.1",
+    "--configmapName=pod-gateway",
+    "--setGatewayLabel=setGateway",
+    "--setGatewayAnnotation=setGateway",
+    "--setGatewayDefault",
+    "--DNSPolicy=None",
+    "--initImage=ghcr.io/angelnu/pod-gateway:v1.11.1",
+    "--initImagePullPol=IfNotPresent",
+    "--initCmd=/bin/client_init.sh",
+    "--initMountPoint=/config",
+    "--sidecarImage=ghcr.io/angelnu/pod-gateway:v1.11.1",
+    "--sidecarImagePullPol=IfNotPresent",
+    "--sidecarCmd=/bin/client_sidecar.sh",
+    "--sidecarMountPoint=/config",
+    "--sidecarAsInit",
+];
+
+#[tokio::test]
+async fn the_charts_flags_are_enough() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (folder, bundle) = (tempfile::tempdir().unwrap(), certificate());
+    let place = place(folder.path(), &bundle);
+    let flags: Vec<_> = place.iter().map(String::as_str).chain(CHART).collect();
+    let process = Process::start(&flags);
+    process.logged("the flags make a gateway, so that admission alone is on: pass --components for the other parts");
+    let patch = patch(&process, &bundle.authority).await;
+    let added = |path: &str| -> Vec<_> {
+        let operations = patch.as_array().unwrap().iter();
+        operations
+            .filter(|operation| operation["path"] == path)
+            .map(|operation| &operation["value"])
+            .collect()
+    };
+    assert_eq!(added("/spec/dnsPolicy"), [&json!("None")]);
+    assert_eq!(added("/spec/dnsConfig")[0]["nameservers"], json!(["172.16.0.1"]));
+    let containers = added("/spec/initContainers/-");
+    let names: Vec<_> = containers.iter().map(|container| &container["name"]).collect();
+    assert_eq!(names, ["gateway-init", "gateway-sidecar"]);
+    process.terminate();
+    assert_eq!(process.end().0.code(), Some(0));
+}
+
+#[tokio::test]
+async fn names_are_resolved_and_searches_are_those_of_the_pod() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (folder, bundle) = (tempfile::tempdir().unwrap(), certificate());
+    let place = place(folder.path(), &bundle);
+    let own = [
+        "serve",
+        "--components=admission",
+        "--gateway=localhost",
+        "--DNS=localhost",
+        "--DNSPolicy=None",
+        "--setGatewayLabel=setGateway",
+    ];
+    let flags: Vec<_> = own.into_iter().chain(place.iter().map(String::as_str)).collect();
+    let process = Process::start(&flags);
+    let patch = patch(&process, &bundle.authority).await;
     let nameserver: std::net::IpAddr = patch[0]["value"]["nameservers"][0].as_str().unwrap().parse().unwrap();
     assert!(nameserver.is_loopback(), "{patch}");
     assert_eq!(patch[0]["value"]["searches"], json!(["media.svc.cluster.local"]));

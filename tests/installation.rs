@@ -315,7 +315,7 @@ fn ports_are_those_of_the_flags() {
     let wanted = json!([
         {"name": "webhook", "containerPort": port(&args.webhook.webhook_listen_address)},
         {"name": "http", "containerPort": port(&args.execute.web_server_bind_address.unwrap())},
-        {"name": "metrics", "containerPort": port(&args.observe.metrics_bind_address)},
+        {"name": "metrics", "containerPort": port(&args.observe.metrics_bind_address.unwrap())},
         {"name": "health", "containerPort": port(&args.observe.health_probe_bind_address)},
     ]);
     assert_eq!(container()["ports"], wanted);

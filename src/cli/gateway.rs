@@ -177,6 +177,18 @@ impl GatewayArgs {
         Ok(Some(Gateway { name, spec }))
     }
 
+    /// Whether the flags make a gateway, be it one that cannot work.
+    #[must_use]
+    pub fn makes_a_gateway(&self) -> bool {
+        self.gateway() != Ok(None)
+    }
+
+    /// Whether flags say which pods get a gateway, and none says which gateway.
+    #[must_use]
+    pub fn is_without_gateway(&self) -> bool {
+        self.spec().matches != Match::default() && !self.makes_a_gateway()
+    }
+
     /// What is allowed and seldom meant.
     #[must_use]
     pub fn oddities(&self) -> Vec<&'static str> {
@@ -369,7 +381,9 @@ mod tests {
     #[test]
     fn without_any_there_is_no_gateway() {
         for flags in [&[][..], &["--gateway=", "--DNS=", "--setGatewayLabel=setGateway"]] {
-            assert_eq!(parsed(flags).unwrap().gateway(), Ok(None));
+            let parsed = parsed(flags).unwrap();
+            assert_eq!(parsed.gateway(), Ok(None));
+            assert_eq!(parsed.is_without_gateway(), !flags.is_empty());
         }
     }
 

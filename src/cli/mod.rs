@@ -208,11 +208,22 @@ mod tests {
 
     #[test]
     fn components_are_a_list() {
-        assert_eq!(
-            serve(&["--components=admission,conversion"]).components,
-            [Component::Admission, Component::Conversion]
-        );
-        assert_eq!(serve(&[]).components, Component::ALL);
+        let two = serve(&["--components=admission,conversion", "--gateway=a.b"]);
+        assert_eq!(two.components(), [Component::Admission, Component::Conversion]);
+        assert!(!two.is_gateway_alone() && !two.is_on(Component::Execute));
+        for flags in [&[][..], &["--setGatewayDefault", "--gateway="]] {
+            assert_eq!(serve(flags).components(), Component::ALL);
+        }
+    }
+
+    #[test]
+    fn flags_of_a_gateway_alone_mean_admission_alone() {
+        // One of these cannot work, which is told at start.
+        for flag in ["--gateway=a.b", "--DNS=192.0.2.1", "--initImage=a", "--DNSPolicy=None"] {
+            let args = serve(&[flag, "--initMountPoint=/config"]);
+            assert_eq!(args.components(), [Component::Admission]);
+            assert!(args.is_gateway_alone());
+        }
     }
 
     #[test]

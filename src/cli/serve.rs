@@ -14,8 +14,9 @@ use super::resources::{DispatchMode, ResourceArgs};
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
     /// What this process does. Only execute, controllers and --dispatch native need a cluster and a kubeconfig.
-    #[arg(long, value_name = "LIST", value_enum, value_delimiter = ',', default_values_t = Component::ALL)]
-    pub components: Vec<Component>,
+    /// [default: all; admission alone where --gateway, --DNS, --initImage and the like make a gateway]
+    #[arg(long, value_name = "LIST", value_enum, value_delimiter = ',')]
+    components: Option<Vec<Component>>,
     /// The webhook server.
     #[command(flatten)]
     pub webhook: WebhookArgs,
@@ -43,10 +44,33 @@ pub struct ServeArgs {
 }
 
 impl ServeArgs {
+    /// The parts that are on.
+    #[must_use]
+    pub fn components(&self) -> &[Component] {
+        match &self.components {
+            Some(components) => components,
+            // Who takes the place of the pod-gateway webhook has its flags, and no rights in the cluster.
+            None if self.is_gateway_alone() => &[Component::Admission],
+            None => &Component::ALL,
+        }
+    }
+
+    /// Whether a part is on.
+    #[must_use]
+    pub fn is_on(&self, component: Component) -> bool {
+        self.components().contains(&component)
+    }
+
+    /// Whether nothing but the gateway that flags make says what this process is for.
+    #[must_use]
+    pub fn is_gateway_alone(&self) -> bool {
+        self.components.is_none() && self.gateway.makes_a_gateway()
+    }
+
     /// Whether this process itself applies the folder of templates.
     #[must_use]
     pub fn is_native(&self) -> bool {
-        let wanted = self.components.contains(&Component::Sync) && self.resources.folder.folder().is_some();
+        let wanted = self.is_on(Component::Sync) && self.resources.folder.folder().is_some();
         wanted && self.resources.native.dispatch == DispatchMode::Native
     }
 }
@@ -84,10 +108,11 @@ pub struct WebhookArgs {
     /// Where webhooks are answered over TLS.
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8443")]
     pub webhook_listen_address: ListenAddress,
-    /// Certificate chain (PEM); read again when it changes. Without it admission and conversion are off.
+    /// Certificate chain (PEM); read again when it changes. Without it admission, gateways for pods included, and
+    /// conversion are off.
     #[arg(long, value_name = "FILE", requires = "tls_key_file_path")]
     pub tls_cert_file_path: Option<PathBuf>,
-    /// Private key (PEM) of that certificate.
+    /// Private key (PEM) of that certificate, without which it is of no use.
     #[arg(long, value_name = "FILE", requires = "tls_cert_file_path")]
     pub tls_key_file_path: Option<PathBuf>,
 }
@@ -164,9 +189,9 @@ impl LimitArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Health, metrics, logs")]
 pub struct ObserveArgs {
-    /// Where `/metrics` is answered, plain HTTP; 0 is off.
-    #[arg(long, value_name = "ADDRESS", default_value = ":8080")]
-    pub metrics_bind_address: ListenAddress,
+    /// Where `/metrics` is answered, plain HTTP; 0 is off. [default: :8080, off when another listener has that port]
+    #[arg(long, value_name = "ADDRESS")]
+    pub metrics_bind_address: Option<ListenAddress>,
     /// Where `/livez`, `/readyz` and `/healthz` are answered, plain HTTP; 0 is off.
     #[arg(long, value_name = "ADDRESS", default_value = ":8081")]
     pub health_probe_bind_address: ListenAddress,

@@ -11,7 +11,7 @@ pub(super) fn warn(args: &ServeArgs) {
         tracing::warn!(flags = ignored.join(" "), "these flags mean nothing here");
     }
     let webhooks = [Component::Admission, Component::Conversion];
-    let wanted = webhooks.iter().any(|component| args.components.contains(component));
+    let wanted = webhooks.iter().any(|component| args.is_on(*component));
     if wanted && args.webhook.tls_cert_file_path.is_none() {
         tracing::warn!(
             "admission and conversion are off: pass --tls-cert-file-path and --tls-key-file-path (`stationmaster certs` \
@@ -19,8 +19,14 @@ pub(super) fn warn(args: &ServeArgs) {
         );
     }
     gateway(args);
-    let is_meant = args.components != Component::ALL || args.resources.native.dispatch == DispatchMode::Native;
-    let syncs = args.components.contains(&Component::Sync) && is_meant;
+    if let Some(listener) = plan::instead_of_metrics(args, in_cluster()) {
+        tracing::warn!(
+            listener,
+            "metrics are off, since this listener has their port 8080: pass --metrics-bind-address"
+        );
+    }
+    let is_meant = args.components() != Component::ALL || args.resources.native.dispatch == DispatchMode::Native;
+    let syncs = args.is_on(Component::Sync) && is_meant;
     if syncs && args.resources.folder.folder().is_none() {
         tracing::warn!("sync is off: pass --templates-folder");
     }
@@ -28,7 +34,7 @@ pub(super) fn warn(args: &ServeArgs) {
         tracing::warn!("two replicas, or an old and a new one, would both write: pass --leader-elect");
     }
     let open = args.execute.execute_token_file.is_none() && !plan::web_server(args, in_cluster()).is_loopback();
-    if open && args.components.contains(&Component::Execute) {
+    if open && args.is_on(Component::Execute) {
         tracing::warn!(
             "anyone who reaches the execute endpoint may execute: pass --execute-token-file, or keep others out"
         );
@@ -36,12 +42,23 @@ pub(super) fn warn(args: &ServeArgs) {
 }
 
 fn gateway(args: &ServeArgs) {
+    if args.gateway.is_without_gateway() {
+        tracing::warn!(
+            "flags say which pods get the gateway, and none which gateway: pass --gateway, --DNS, --initImage or \
+             --sidecarImage"
+        );
+    }
     // What cannot work ends the process a moment later.
     let Ok(Some(_)) = args.gateway.gateway() else { return };
+    if args.is_gateway_alone() {
+        tracing::warn!(
+            "the flags make a gateway, so that admission alone is on: pass --components for the other parts"
+        );
+    }
     for oddity in args.gateway.oddities() {
         tracing::warn!("{oddity}");
     }
-    if !args.components.contains(&Component::Admission) {
+    if !args.is_on(Component::Admission) {
         tracing::warn!("no pod gets the gateway: put admission among --components");
     }
 }

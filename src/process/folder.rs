@@ -30,7 +30,7 @@ pub(super) struct Followed {
 impl Followed {
     /// Nothing, where no part that is switched on wants a folder or where there is none.
     pub(super) fn of(args: &ServeArgs, readiness: &Readiness, registry: &mut Registry) -> Option<Self> {
-        let wanted = args.components.contains(&Component::Sync);
+        let wanted = args.is_on(Component::Sync);
         let path = args.resources.folder.folder().filter(|_| wanted)?;
         let followed = Self {
             folder: Folder::new(path.clone(), Timing::default()),

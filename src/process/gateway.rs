@@ -44,7 +44,7 @@ impl Followed {
         registry: &mut Registry,
     ) -> anyhow::Result<Option<Self>> {
         let gateway = args.gateway.gateway().map_err(|fault| anyhow!(fault))?;
-        let Some(gateway) = gateway.filter(|_| args.components.contains(&Component::Admission)) else {
+        let Some(gateway) = gateway.filter(|_| args.is_on(Component::Admission)) else {
             return Ok(None);
         };
         let path = &args.gateway.resolv_conf;

@@ -50,7 +50,8 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     let mut registry = telemetry.registry();
     let reconciled = reconcile::Metrics::register(&mut registry);
     let readiness = Readiness::default();
-    let dispatches = dispatches(&args.components);
+    // The other parts read nothing but what they are asked about, and the folder.
+    let dispatches = args.is_on(Component::Execute) || args.is_on(Component::Controllers);
     let cluster = if dispatches || args.is_native() {
         Some(Cluster::connect(args.controllers.kubeconfig.as_deref()).await?)
     } else {
@@ -76,7 +77,7 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     let reconcilers = Reconcilers::of(args, &state, reconciled, resources);
     let follow = folder::follow(followed, args.resources.folder.options());
     let server = Server::bind(args, in_cluster(), Arc::new(state)).await?;
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), components = ?args.components, "serving");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), components = ?args.components(), "serving");
     // The reconcilers stop at the first signal, while requests are still being answered.
     let halves = async {
         let (outcome, ()) = tokio::join!(server.run(stop.clone()), reconcilers::run(reconcilers, stop.clone()));
@@ -90,11 +91,6 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
         () = names => anyhow::bail!("the names of the gateway are not resolved any more"),
         () = follow => anyhow::bail!("the folder of templates is not followed any more"),
     }
-}
-
-/// Whether JobTemplates are read; what remains reads nothing but what it is asked about, and the folder.
-fn dispatches(components: &[Component]) -> bool {
-    components.contains(&Component::Execute) || components.contains(&Component::Controllers)
 }
 
 /// Read once: a missing or empty file must not leave the endpoint open.

@@ -23,7 +23,7 @@ impl Reconcilers {
     /// Nothing, where none is wanted.
     pub(super) fn of(args: &ServeArgs, state: &State, metrics: Metrics, resources: Option<Resources>) -> Option<Self> {
         let cluster = state.cluster.as_ref()?;
-        let wanted = args.components.contains(&Component::Controllers);
+        let wanted = args.is_on(Component::Controllers);
         let dispatch = state.templates.as_ref().filter(|_| wanted).map(|templates| Dispatch {
             templates: templates.clone(),
             compiled: Arc::clone(&state.compiled),

@@ -3,6 +3,9 @@
 use super::Surface;
 use crate::cli::{Component, ListenAddress, ServeArgs};
 
+/// Of metrics, where no flag says otherwise.
+const METRICS_PORT: u16 = 8080;
+
 /// One address and what is answered on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Bind {
@@ -21,11 +24,19 @@ impl Bind {
             surfaces,
         }
     }
+
+    fn is_used(&self) -> bool {
+        self.address != ListenAddress::Off && !self.surfaces.is_empty()
+    }
+
+    fn has_port(&self, wanted: u16) -> bool {
+        matches!(self.address, ListenAddress::At { port, .. } if port == wanted)
+    }
 }
 
 /// One entry for each address; plain surfaces with the same address share it.
 pub(super) fn plan(args: &ServeArgs, in_cluster: bool) -> Vec<Bind> {
-    let on = |component| args.components.contains(&component);
+    let on = |component| args.is_on(component);
     let syncs = on(Component::Sync) && args.resources.folder.folder().is_some() && !args.is_native();
     let mut plan = Vec::new();
     if args.webhook.tls_cert_file_path.is_some() {
@@ -50,27 +61,41 @@ pub(super) fn plan(args: &ServeArgs, in_cluster: bool) -> Vec<Bind> {
     if let Some(bind) = sync_port(args).filter(|_| syncs) {
         add_plain(&mut plan, bind);
     }
-    let observe = &args.observe;
-    add_plain(
-        &mut plan,
-        Bind::new(
-            "health",
-            observe.health_probe_bind_address.clone(),
-            false,
-            vec![Surface::Health],
-        ),
-    );
-    add_plain(
-        &mut plan,
-        Bind::new(
-            "metrics",
-            observe.metrics_bind_address.clone(),
-            false,
-            vec![Surface::Metrics],
-        ),
-    );
-    plan.retain(|bind| bind.address != ListenAddress::Off && !bind.surfaces.is_empty());
+    let health = args.observe.health_probe_bind_address.clone();
+    add_plain(&mut plan, Bind::new("health", health, false, vec![Surface::Health]));
+    plan.retain(Bind::is_used);
+    let metrics = metrics(args, &plan);
+    add_plain(&mut plan, Bind::new("metrics", metrics, false, vec![Surface::Metrics]));
+    plan.retain(Bind::is_used);
     plan
+}
+
+/// Metrics that nobody has given an address make room for a listener with their port: whoever takes the place of the
+/// pod-gateway webhook passes `:8080` for webhooks.
+fn metrics(args: &ServeArgs, others: &[Bind]) -> ListenAddress {
+    if let Some(address) = &args.observe.metrics_bind_address {
+        return address.clone();
+    }
+    let address = ListenAddress::At {
+        host: String::new(),
+        port: METRICS_PORT,
+    };
+    // A plain listener of the same address is shared.
+    let clashes = |other: &Bind| other.has_port(METRICS_PORT) && (other.tls || other.address != address);
+    if others.iter().any(clashes) {
+        ListenAddress::Off
+    } else {
+        address
+    }
+}
+
+/// The listener that metrics have made room for.
+pub(crate) fn instead_of_metrics(args: &ServeArgs, in_cluster: bool) -> Option<&'static str> {
+    let plan = plan(args, in_cluster);
+    let has_them = plan.iter().any(|bind| bind.surfaces.contains(&Surface::Metrics));
+    let unasked = args.observe.metrics_bind_address.is_none() && !has_them;
+    let other = plan.iter().find(|bind| bind.has_port(METRICS_PORT));
+    other.filter(|_| unasked).map(|bind| bind.name)
 }
 
 /// The plain listener that others than the API server and the kubelet know.
@@ -184,6 +209,38 @@ mod tests {
         assert_eq!(plan[2], ("sync-port", ":1".to_owned(), vec![Surface::SyncEverywhere]));
         let alone = planned(&["--components=sync", "--folder=f"], true);
         assert_eq!(alone[0], ("sync", ":8000".to_owned(), vec![Surface::Sync]));
+    }
+
+    #[test]
+    fn metrics_make_room_unless_they_were_asked_for() {
+        let names = |flags: &[&str]| -> Vec<_> {
+            let flags = [&TLS[..], flags].concat();
+            planned(&flags, false).into_iter().map(|(name, _, _)| name).collect()
+        };
+        let made_room = |flags: &[&str]| {
+            let flags = [&["stationmaster"][..], &TLS, flags].concat();
+            instead_of_metrics(&Cli::try_parse_from(flags).unwrap().serve, false)
+        };
+        for webhook in [
+            "--webhook-listen-address=:8080",
+            "--webhook-listen-address=127.0.0.1:8080",
+        ] {
+            assert_eq!(names(&[webhook]), ["webhook", "execute", "health"]);
+            assert_eq!(made_room(&[webhook]), Some("webhook"));
+            // Who asks for both gets what the system says of it.
+            let both = [webhook, "--metrics-bind-address=:8080"];
+            assert_eq!(names(&both).pop(), Some("metrics"));
+            assert_eq!(made_room(&both), None);
+            assert_eq!(made_room(&[webhook, "--metrics-bind-address=0"]), None);
+        }
+        assert_eq!(made_room(&["--web-server-bind-address=0.0.0.0:8080"]), Some("execute"));
+        // What is plain and spelled alike is shared, and what is off takes no port.
+        assert_eq!(made_room(&["--web-server-bind-address=:8080"]), None);
+        assert_eq!(
+            made_room(&["--components=conversion", "--web-server-bind-address=[::]:8080"]),
+            None
+        );
+        assert_eq!(made_room(&[]), None);
     }
 
     #[test]
