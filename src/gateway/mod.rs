@@ -7,6 +7,7 @@ mod fixture;
 mod injection;
 mod lists;
 mod mutate;
+mod patch;
 mod resolv;
 mod select;
 mod spared;
