@@ -5,6 +5,7 @@
 mod common;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use base64::Engine;
@@ -37,15 +38,14 @@ fn cases() -> BTreeMap<Vec<String>, Vec<(Value, Value)>> {
 }
 
 /// Registers both paths of a server for one namespace.
-fn register(plane: &ControlPlane, namespace: &str, server: &Process, authority: &str) {
-    let address = server.address("webhook");
+fn register(plane: &ControlPlane, namespace: &str, (address, authority): (SocketAddr, &str), policy: &str) {
     let webhook = |(name, path): (&str, &str)| {
         json!({
             "name": format!("{name}.gateway.stationmaster.dev"),
             "clientConfig": {"url": format!("https://{address}{path}"), "caBundle": STANDARD.encode(authority)},
             "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
-            "failurePolicy": "Fail", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+            "failurePolicy": policy, "sideEffects": "None", "admissionReviewVersions": ["v1"],
             "reinvocationPolicy": "IfNeeded",
         })
     };
@@ -55,6 +55,22 @@ fn register(plane: &ControlPlane, namespace: &str, server: &Process, authority: 
         "metadata": {"name": namespace}, "webhooks": paths.map(webhook),
     });
     plane.apply(&configuration.to_string());
+}
+
+/// A server with these flags and the certificate of that folder.
+fn serving(folder: &Path, flags: &[String]) -> Process {
+    let resolv = folder.join("resolv.conf");
+    std::fs::write(&resolv, "search a.svc.cluster.local\nnameserver 10.96.0.10\n").unwrap();
+    let own = [
+        "--components=admission".to_owned(),
+        "--webhook-listen-address=127.0.0.1:0".to_owned(),
+        "--drain-seconds=0".to_owned(),
+        flag("tls-cert-file-path", &folder.join("tls.crt")),
+        flag("tls-key-file-path", &folder.join("tls.key")),
+        flag("resolv-conf", &resolv),
+    ];
+    let flags: Vec<_> = own.iter().chain(flags).map(String::as_str).chain(QUIET).collect();
+    Process::start(&flags)
 }
 
 /// What the API server would store.
@@ -87,21 +103,15 @@ fn each_pod_gets_its_gateway_once() {
     let plane = ControlPlane::start();
     let (folder, bundle) = (tempfile::tempdir().unwrap(), certificate());
     install(&bundle, folder.path());
-    let resolv = folder.path().join("resolv.conf");
-    std::fs::write(&resolv, "search a.svc.cluster.local\nnameserver 10.96.0.10\n").unwrap();
-    let own = [
-        "--components=admission".to_owned(),
-        "--webhook-listen-address=127.0.0.1:0".to_owned(),
-        "--drain-seconds=0".to_owned(),
-        flag("tls-cert-file-path", &folder.path().join("tls.crt")),
-        flag("tls-key-file-path", &folder.path().join("tls.key")),
-        flag("resolv-conf", &resolv),
-    ];
     let mut seen = 0;
     for (flags, pods) in cases() {
-        let flags: Vec<_> = own.iter().chain(&flags).map(String::as_str).chain(QUIET).collect();
-        let (server, namespace) = (Process::start(&flags), plane.namespace());
-        register(&plane, &namespace, &server, &bundle.authority);
+        let (server, namespace) = (serving(folder.path(), &flags), plane.namespace());
+        register(
+            &plane,
+            &namespace,
+            (server.address("webhook"), &bundle.authority),
+            "Fail",
+        );
         // Neither the registration nor the namespace's account is there at once.
         eventually("a gateway", || {
             stored(&plane, &namespace, &pods[0].0).ok().filter(is_stamped)
@@ -116,4 +126,29 @@ fn each_pod_gets_its_gateway_once() {
         }
     }
     assert!(seen >= 30, "{seen}");
+}
+
+#[test]
+fn the_failure_policy_decides_while_a_name_is_unknown() {
+    let plane = ControlPlane::start();
+    let (folder, bundle) = (tempfile::tempdir().unwrap(), certificate());
+    install(&bundle, folder.path());
+    let flags = ["--DNS=nowhere.invalid", "--setGatewayDefault"].map(str::to_owned);
+    let (process, namespace) = (serving(folder.path(), &flags), plane.namespace());
+    let server = (process.address("webhook"), &*bundle.authority);
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "app"},
+        "spec": {"containers": [{"name": "app", "image": "app:1"}]},
+    });
+    register(&plane, &namespace, server, "Fail");
+    let why = "failed to call webhook: the pod cannot be put behind gateway \"default\" yet: its DNS servers have not \
+               resolved so far: nowhere.invalid";
+    let refusal = eventually("a refusal", || {
+        let refusal = stored(&plane, &namespace, &pod).err();
+        refusal.filter(|refusal| refusal.contains("first.gateway.stationmaster.dev"))
+    });
+    assert!(refusal.contains(why), "{refusal}");
+    register(&plane, &namespace, server, "Ignore");
+    let passed = eventually("a pod", || stored(&plane, &namespace, &pod).ok());
+    assert!(!is_stamped(&passed), "{passed:#}");
 }

@@ -45,7 +45,7 @@ pub struct Missing(pub Vec<String>);
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "DNS server {} has not resolved yet", self.0.join(" and "))
+        write!(f, "its DNS servers have not resolved so far: {}", self.0.join(", "))
     }
 }
 
@@ -251,7 +251,10 @@ mod tests {
     #[test]
     fn says_which_names_are_missing() {
         let missing = Injection::new(&gateway(), &resolv(), &Addresses::default()).unwrap_err();
-        assert_eq!(missing.to_string(), "DNS server dns.example.org has not resolved yet");
+        assert_eq!(
+            missing.to_string(),
+            "its DNS servers have not resolved so far: dns.example.org"
+        );
         let mut plain = gateway();
         plain.spec.dns.clear();
         assert!(Injection::new(&plain, &resolv(), &Addresses::default()).is_ok());

@@ -26,11 +26,25 @@ pub enum Error {
     #[error("the pod cannot be decoded: {0}")]
     Undecodable(#[from] serde_json::Error),
     /// It has to get the gateway, and nobody knows all of that yet.
-    #[error("the pod cannot be put behind gateway {gateway:?} yet, because {missing}; try again")]
+    #[error(
+        "the pod cannot be put behind gateway {gateway:?} yet: {missing}; try again later, or correct the gateway's DNS \
+         servers"
+    )]
     Unresolved {
         /// Its name.
         gateway: String,
         /// What is not known.
         missing: Missing,
     },
+}
+
+impl Error {
+    /// What becomes of the pod, in one word.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Undecodable(_) => "undecodable",
+            Self::Unresolved { .. } => "unresolved",
+        }
+    }
 }

@@ -29,8 +29,10 @@ pub enum Outcome {
     Unchanged,
     /// It asks for the gateway and cannot have it.
     Spared(Spared),
-    /// Its mark is neither true nor false.
+    /// Its mark is neither true nor false, and counts as false.
     Unclear,
+    /// It was refused for such a mark.
+    RefusedMark,
     /// It was created without, because a name is not known.
     Unresolved,
 }
@@ -45,7 +47,8 @@ impl Outcome {
             Self::Unchanged => Some("unchanged"),
             Self::Spared(spared) => Some(spared.word()),
             Self::Unclear => Some("unclear mark"),
-            Self::Unresolved => Some("unresolved"),
+            Self::RefusedMark => Some("refused mark"),
+            Self::Unresolved => Some("unresolved, let through"),
         }
     }
 }
@@ -64,7 +67,7 @@ pub fn mutate(request: &AdmissionRequest<'_>, current: &Current) -> Result<Decis
     let metadata = PodMetadata::of(object)?;
     let selected = select(&current.gateway.spec.matches, &metadata)?;
     if current.strict_marks && !selected.unclear.is_empty() {
-        return Ok(refused(selected.unclear));
+        return Ok(refused(Outcome::RefusedMark, selected.unclear));
     }
     let mut warnings = warnings(&selected.unclear);
     let Some(spec) = object.spec.as_ref().filter(|_| selected.chosen) else {
@@ -106,15 +109,12 @@ impl Decision {
     }
 }
 
-fn refused(causes: Vec<Cause>) -> Decision {
+fn refused(outcome: Outcome, causes: Vec<Cause>) -> Decision {
     let verdict = Verdict {
         causes,
         ..Verdict::default()
     };
-    Decision {
-        verdict,
-        outcome: Outcome::Unclear,
-    }
+    Decision { verdict, outcome }
 }
 
 fn left(outcome: Outcome, warnings: Vec<String>) -> Decision {
@@ -335,7 +335,10 @@ mod tests {
         assert_eq!(lenient.unwrap(), left(Outcome::Unclear, vec![warning.to_owned()]));
         let strict = Current::new(gateway(), resolv(), true);
         let cause = Cause::invalid("metadata.labels[setGateway]", "is neither \"true\" nor \"false\"");
-        assert_eq!(decided(&request(&object), &strict).unwrap(), refused(vec![cause]));
+        assert_eq!(
+            decided(&request(&object), &strict).unwrap(),
+            refused(Outcome::RefusedMark, vec![cause])
+        );
         object["metadata"]["annotations"] = json!({"setGateway": "true"});
         let decision = decided(&request(&object), &current(|_| ())).unwrap();
         assert_eq!(
@@ -351,8 +354,8 @@ mod tests {
         let error = decided(&request(&pod()), &fails).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the pod cannot be put behind gateway \"default\" yet, because DNS server dns.example.org has not resolved yet; \
-             try again"
+            "the pod cannot be put behind gateway \"default\" yet: its DNS servers have not resolved so far: \
+             dns.example.org; try again later, or correct the gateway's DNS servers"
         );
         unknown.spec.unresolved = Unresolved::Ignore;
         let missing = Missing(vec!["dns.example.org".to_owned()]);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 
-use super::answer::Answer;
+use super::answer::{Answer, Refusal};
 use super::body;
 use super::decode::decode;
 use super::metrics::micros;
@@ -94,8 +94,8 @@ fn log(route: &'static str, request: Option<&AdmissionRequest<'_>>, answer: &Ans
     );
 }
 
-/// Asks the domain, which knows its kinds. `Err` is a refusal that is no fault of the object.
-fn decide(state: &AppState, route: &'static str, request: &AdmissionRequest<'_>) -> Result<Verdict, String> {
+/// Asks the domain, which knows its kinds.
+fn decide(state: &AppState, route: &'static str, request: &AdmissionRequest<'_>) -> Result<Verdict, Refusal> {
     let templates = Known(state.templates.as_ref());
     let decided = match route {
         MUTATE => default::mutate(request, &templates),
@@ -108,7 +108,7 @@ fn decide(state: &AppState, route: &'static str, request: &AdmissionRequest<'_>)
                 .map_or(Ok(Verdict::default()), |gateways| gateways.decide(request));
         }
     };
-    decided.map_err(|error| error.to_string())
+    decided.map_err(|error| Refusal::Forbidden(error.to_string()))
 }
 
 /// What the store of this process says about templates.

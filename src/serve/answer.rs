@@ -1,7 +1,8 @@
-//! The answer to an AdmissionReview on the wire. Every answer is HTTP 200 and repeats the uid.
+//! The answer to an AdmissionReview on the wire. Every answer is HTTP 200 and repeats the uid, but for the one that
+//! leaves the decision to the failure policy.
 
 use axum::body::Body;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,6 +10,21 @@ use serde::Serialize;
 
 use super::decode::Undecodable;
 use crate::api::review::{ADMISSION_API_VERSION, AdmissionRequest, Cause, Verdict};
+
+/// HTTP's and the API server's code of what cannot be answered now.
+const UNAVAILABLE: u16 = StatusCode::SERVICE_UNAVAILABLE.as_u16();
+
+/// Why there is no verdict about an object.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// It is no fault of the object.
+    Forbidden(String),
+    /// The object is not what its kind says.
+    Undecodable(String),
+    /// Nothing can be said now. A denial would bind whatever the webhook's failure policy says, so that this is none:
+    /// the policy decides.
+    Unavailable(String),
+}
 
 /// What the API server is told.
 #[derive(Debug, Serialize)]
@@ -43,6 +59,17 @@ struct Status<'a> {
     details: Option<Details<'a>>,
 }
 
+/// An error as the API server reads it from a webhook: it repeats the message of a Status, and no other text of a 503.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Failure<'s, 'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    status: &'static str,
+    #[serde(flatten)]
+    of: &'s Status<'a>,
+}
+
 #[derive(Debug, Serialize)]
 struct Details<'a> {
     name: &'a str,
@@ -52,8 +79,8 @@ struct Details<'a> {
 }
 
 impl<'a> Answer<'a> {
-    /// What was decided about a request; `Err` is a refusal that is no fault of the object.
-    pub(super) fn to(request: &'a AdmissionRequest<'_>, decided: Result<Verdict, String>) -> Self {
+    /// What was decided about a request.
+    pub(super) fn to(request: &'a AdmissionRequest<'_>, decided: Result<Verdict, Refusal>) -> Self {
         let mut response = AdmissionResponse::new(&request.uid);
         match decided {
             Ok(verdict) => {
@@ -66,7 +93,7 @@ impl<'a> Answer<'a> {
                     response.status = Some(Status::invalid(request, verdict.causes));
                 }
             }
-            Err(message) => response.status = Some(Status::plain(403, "Forbidden", message)),
+            Err(refusal) => response.status = Some(Status::of(refusal)),
         }
         Self::of(response)
     }
@@ -83,11 +110,14 @@ impl<'a> Answer<'a> {
         self.response.uid
     }
 
-    /// The faults of the object, if it has any. What could not be decoded has none: an error that quotes it could quote
-    /// a payload.
+    /// What the log hears of a refusal. An error that quotes what could not be decoded could quote a payload.
     pub(super) fn faults(&self) -> Option<&str> {
         let status = self.response.status.as_ref()?;
-        status.details.as_ref().map(|_| status.message.as_str())
+        match status.code {
+            400 => Some("cannot be decoded"),
+            UNAVAILABLE => Some(&status.message),
+            _ => status.details.as_ref().map(|_| status.message.as_str()),
+        }
     }
 
     /// The answer in one word, for logs and metrics.
@@ -96,6 +126,7 @@ impl<'a> Answer<'a> {
             None if self.response.patch.is_some() => "patch",
             None => "allow",
             Some(status) if status.code == 400 => "invalid",
+            Some(status) if status.code == UNAVAILABLE => "unavailable",
             Some(_) => "deny",
         }
     }
@@ -111,9 +142,15 @@ impl<'a> Answer<'a> {
 
 impl IntoResponse for Answer<'_> {
     fn into_response(self) -> Response {
+        let failure = self.response.status.as_ref().and_then(Status::failure);
         // Strings and numbers only: nothing in here can fail to serialise.
-        let body = serde_json::to_vec(&self).unwrap_or_default();
-        let mut response = Response::new(Body::from(body));
+        let body = failure
+            .as_ref()
+            .map_or_else(|| serde_json::to_vec(&self), serde_json::to_vec);
+        let mut response = Response::new(Body::from(body.unwrap_or_default()));
+        if failure.is_some() {
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        }
         response
             .headers_mut()
             .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -159,6 +196,24 @@ impl<'a> Status<'a> {
         }
     }
 
+    fn of(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Forbidden(message) => Self::plain(403, "Forbidden", message),
+            Refusal::Undecodable(message) => Self::plain(400, "BadRequest", message),
+            Refusal::Unavailable(message) => Self::plain(UNAVAILABLE, "ServiceUnavailable", message),
+        }
+    }
+
+    /// What is sent in place of a review, if that is none.
+    fn failure(&self) -> Option<Failure<'_, 'a>> {
+        (self.code == UNAVAILABLE).then_some(Failure {
+            api_version: "v1",
+            kind: "Status",
+            status: "Failure",
+            of: self,
+        })
+    }
+
     fn plain(code: u16, reason: &'static str, message: String) -> Self {
         Self {
             code,
@@ -185,7 +240,7 @@ mod tests {
     const REVIEW: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u-1",
         "kind":{"group":"dispatcher.ivan.vc","version":"v1beta1","kind":"JobTemplate"},"name":"a","operation":"CREATE"}}"#;
 
-    fn told(decided: Result<Verdict, String>) -> Value {
+    fn told(decided: Result<Verdict, Refusal>) -> Value {
         let review = decode(REVIEW.as_bytes()).unwrap();
         serde_json::to_value(Answer::to(&review.request, decided)).unwrap()["response"].take()
     }
@@ -249,9 +304,24 @@ mod tests {
 
     #[test]
     fn a_refusal_that_is_no_fault_of_the_object_is_forbidden() {
-        let answer = told(Err("not ours".to_owned()));
+        let answer = told(Err(Refusal::Forbidden("not ours".to_owned())));
         let status = json!({"code": 403, "reason": "Forbidden", "message": "not ours"});
         assert_eq!(answer, json!({"uid": "u-1", "allowed": false, "status": status}));
+    }
+
+    #[test]
+    fn what_cannot_be_said_now_is_no_review() {
+        let review = decode(REVIEW.as_bytes()).unwrap();
+        let answer = Answer::to(&review.request, Err(Refusal::Unavailable("not yet".to_owned())));
+        assert_eq!(answer.decision(), "unavailable");
+        assert_eq!(
+            serde_json::to_value(answer.response.status.as_ref().unwrap().failure()).unwrap(),
+            json!({
+                "apiVersion": "v1", "kind": "Status", "status": "Failure", "code": 503, "reason": "ServiceUnavailable",
+                "message": "not yet",
+            })
+        );
+        assert_eq!(answer.into_response().status(), StatusCode::SERVICE_UNAVAILABLE);
     }
 
     #[test]
@@ -264,17 +334,26 @@ mod tests {
         };
         let faults = "JobTemplate.dispatcher.ivan.vc \"a\" is invalid: spec.a: bad";
         assert_eq!(Answer::to(&review.request, Ok(denied)).faults(), Some(faults));
-        assert_eq!(
-            Answer::to(&review.request, Err("spec is \"secret\"".to_owned())).faults(),
-            None
-        );
+        for (refusal, expected) in [
+            (Refusal::Forbidden("spec is \"secret\"".to_owned()), None),
+            (
+                Refusal::Undecodable("spec is \"secret\"".to_owned()),
+                Some("cannot be decoded"),
+            ),
+            (Refusal::Unavailable("not yet".to_owned()), Some("not yet")),
+        ] {
+            assert_eq!(Answer::to(&review.request, Err(refusal)).faults(), expected);
+        }
     }
 
     #[test]
     fn what_is_no_review_is_invalid() {
         let undecodable = decode(br#"{"request":{"uid":"u-2"}}"#).unwrap_err();
         let answer = Answer::invalid(&undecodable);
-        assert_eq!((answer.decision(), answer.faults()), ("invalid", None));
+        assert_eq!(
+            (answer.decision(), answer.faults()),
+            ("invalid", Some("cannot be decoded"))
+        );
         let told = serde_json::to_value(answer).unwrap();
         assert_eq!(
             (&told["response"]["uid"], &told["response"]["status"]["code"]),

@@ -10,10 +10,11 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
+use super::answer::Refusal;
 use super::health::Gate;
 use super::state::AppState;
 use crate::api::review::{AdmissionRequest, Verdict};
-use crate::gateway::{Current, Outcome, mutate};
+use crate::gateway::{Current, Error, Outcome, mutate};
 
 /// The gateway in force, and what became of pods.
 #[derive(Debug)]
@@ -46,29 +47,20 @@ impl Gateways {
         }
     }
 
-    /// Asks the domain. `Err` is a refusal that is no fault of the pod.
-    pub(super) fn decide(&self, request: &AdmissionRequest<'_>) -> Result<Verdict, String> {
-        match mutate(request, &self.current) {
-            Ok(decision) => {
-                self.count(decision.outcome);
-                Ok(decision.verdict)
-            }
-            Err(error) => {
-                self.count_as("refused");
-                Err(error.to_string())
-            }
+    /// Asks the domain.
+    pub(super) fn decide(&self, request: &AdmissionRequest<'_>) -> Result<Verdict, Refusal> {
+        let decided = mutate(request, &self.current);
+        let word = decided
+            .as_ref()
+            .map_or_else(|error| Some(error.word()), |decision| Outcome::word(decision.outcome));
+        if let Some(outcome) = word {
+            let gateway = self.current.gateway.name.clone();
+            self.pods.get_or_create(&PodLabels { gateway, outcome }).inc();
         }
-    }
-
-    fn count(&self, outcome: Outcome) {
-        if let Some(word) = outcome.word() {
-            self.count_as(word);
-        }
-    }
-
-    fn count_as(&self, outcome: &'static str) {
-        let gateway = self.current.gateway.name.clone();
-        self.pods.get_or_create(&PodLabels { gateway, outcome }).inc();
+        decided.map(|decision| decision.verdict).map_err(|error| match error {
+            Error::Undecodable(_) => Refusal::Undecodable(error.to_string()),
+            Error::Unresolved { .. } => Refusal::Unavailable(error.to_string()),
+        })
     }
 }
 
