@@ -13,10 +13,10 @@ use common::serve::{Client, certificate, eventually, install};
 use serde_json::{Value, json};
 use stationmaster::trust::Bundle;
 
-/// A pod that is marked for the gateway.
+/// A pod that is marked for the gateway and has no name yet.
 fn review() -> String {
     let object = json!({
-        "metadata": {"name": "app", "namespace": "media", "labels": {"setGateway": "true"}},
+        "metadata": {"generateName": "app-", "namespace": "media", "labels": {"setGateway": "true"}},
         "spec": {"containers": [{"name": "app"}]},
     });
     let kind = json!({"group": "", "version": "v1", "kind": "Pod"});
@@ -123,6 +123,7 @@ async fn names_are_resolved_and_searches_are_those_of_the_pod() {
     let nameserver: std::net::IpAddr = patch[0]["value"]["nameservers"][0].as_str().unwrap().parse().unwrap();
     assert!(nameserver.is_loopback(), "{patch}");
     assert_eq!(patch[0]["value"]["searches"], json!(["media.svc.cluster.local"]));
+    assert_eq!(process.logged("request")["generate_name"], "app-");
     process.terminate();
     assert_eq!(process.end().0.code(), Some(0));
 }

@@ -75,6 +75,22 @@ pub struct Object<'a> {
     pub spec: Option<Members<'a>>,
 }
 
+impl<'a> Object<'a> {
+    /// What the API server draws its name from, if it has to.
+    #[must_use]
+    pub fn generate_name(&self) -> Option<Text<'a>> {
+        let metadata: Generated<'a> = serde_json::from_str(self.metadata?.get()).ok()?;
+        metadata.generate_name
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Generated<'a> {
+    #[serde(borrow, default)]
+    generate_name: Option<Text<'a>>,
+}
+
 /// The members of a JSON object in their order, undecoded.
 #[derive(Debug, Default)]
 pub struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);

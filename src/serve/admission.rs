@@ -11,7 +11,8 @@ use super::decode::decode;
 use super::metrics::micros;
 use super::state::AppState;
 use crate::api::names::path::{MUTATE, MUTATE_PODS, SET_GATEWAY, VALIDATE};
-use crate::api::review::{AdmissionRequest, Verdict};
+use crate::api::review::{AdmissionRequest, Object, Verdict};
+use crate::api::text::Text;
 use crate::clients::cluster;
 use crate::dispatch::{Lookup, Templates, default, validate};
 
@@ -79,6 +80,13 @@ fn log(route: &'static str, request: Option<&AdmissionRequest<'_>>, answer: &Ans
     };
     let (operation, kind) = (&*request.operation, &*request.kind.kind);
     let (namespace, name) = (&*request.namespace, &*request.name);
+    // Looked for where something was decided: it costs a walk through the metadata.
+    let object = request
+        .object
+        .as_ref()
+        .filter(|_| name.is_empty() && !answer.is_plain());
+    let generate_name = object.and_then(Object::generate_name);
+    let generate_name = generate_name.as_ref().map(|name| Text::of(Some(name)));
     let faults = answer.faults();
     tracing::info!(
         uid,
@@ -89,6 +97,7 @@ fn log(route: &'static str, request: Option<&AdmissionRequest<'_>>, answer: &Ans
         kind,
         namespace,
         name,
+        generate_name,
         faults,
         "request"
     );

@@ -120,6 +120,12 @@ impl<'a> Answer<'a> {
         }
     }
 
+    /// Allowed without a word.
+    pub(super) fn is_plain(&self) -> bool {
+        let response = &self.response;
+        response.allowed && response.patch.is_none() && response.warnings.is_empty()
+    }
+
     /// The answer in one word, for logs and metrics.
     pub(super) fn decision(&self) -> &'static str {
         match &self.response.status {
