@@ -4,6 +4,7 @@ pub mod address;
 mod flag;
 pub mod gateway;
 pub mod inspect;
+pub mod manifests;
 pub mod resources;
 pub mod serve;
 
@@ -14,6 +15,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 pub use address::ListenAddress;
 pub use gateway::GatewayArgs;
 pub use inspect::{OutputFormat, RenderCommand, RenderJobArgs, RenderNamespaceArgs, ReviewArgs};
+pub use manifests::ManifestsArgs;
 pub use resources::{DispatchMode, FolderArgs, NativeArgs, ResourceArgs, StatusWhen, TemplateSyntax};
 pub use serve::{Component, LogFormat, ServeArgs};
 
@@ -83,34 +85,6 @@ pub struct CrdsArgs {
     /// Write one file per kind into this folder instead of printing.
     #[arg(long, value_name = "FOLDER")]
     pub out: Option<PathBuf>,
-}
-
-/// Flags of `manifests`: how the API server reaches the webhooks.
-#[derive(Debug, Clone, Args)]
-pub struct ManifestsArgs {
-    /// Where the webhooks are answered, without a path: `https://HOST:PORT`.
-    #[arg(
-        long,
-        value_name = "URL",
-        required_unless_present = "service",
-        conflicts_with = "service"
-    )]
-    pub webhook_url: Option<String>,
-    /// Service in the cluster that leads to the webhooks.
-    #[arg(long, value_name = "NAMESPACE/NAME")]
-    pub service: Option<String>,
-    /// Service for conversion alone, with publishNotReadyAddresses. [default: that of --service]
-    #[arg(long, value_name = "NAMESPACE/NAME", requires = "service")]
-    pub conversion_service: Option<String>,
-    /// Port of these Services.
-    #[arg(long, value_name = "PORT", default_value_t = 443, requires = "service")]
-    pub service_port: u16,
-    /// CA certificates (PEM) that the serving certificate is checked against. [default: the API server's own roots]
-    #[arg(long, value_name = "FILE")]
-    pub ca_file: Option<PathBuf>,
-    /// Let cert-manager fill in the CA of this Certificate instead.
-    #[arg(long, value_name = "NAMESPACE/NAME", conflicts_with = "ca_file")]
-    pub cert_manager: Option<String>,
 }
 
 /// Flags of `certs`. The key of the CA is not kept: a new certificate comes with a new CA.
@@ -243,20 +217,5 @@ mod tests {
         for flag in ["--namespace-selector=a b", "--label=", "--port=http"] {
             assert!(Cli::try_parse_from(["stationmaster", flag]).is_err(), "{flag}");
         }
-    }
-
-    #[test]
-    fn manifests_wants_an_url_or_a_service() {
-        assert!(Cli::try_parse_from(["stationmaster", "manifests"]).is_err());
-        assert!(Cli::try_parse_from(["stationmaster", "manifests", "--service", "a/b"]).is_ok());
-        let both = [
-            "stationmaster",
-            "manifests",
-            "--service",
-            "a/b",
-            "--webhook-url",
-            "https://c",
-        ];
-        assert!(Cli::try_parse_from(both).is_err());
     }
 }
