@@ -2,6 +2,8 @@
 
 use std::str::FromStr;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelectorRequirement;
+
 /// All of these have to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selector(Vec<Requirement>);
@@ -34,6 +36,25 @@ impl Selector {
                 Test::NotIn(values) => !is_among(values),
             }
         })
+    }
+
+    /// As objects of the API have them.
+    #[must_use]
+    pub fn requirements(&self) -> Vec<LabelSelectorRequirement> {
+        let requirement = |Requirement { label, test }: &Requirement| {
+            let (operator, values) = match test {
+                Test::Exists => ("Exists", None),
+                Test::Absent => ("DoesNotExist", None),
+                Test::In(values) => ("In", Some(values.clone())),
+                Test::NotIn(values) => ("NotIn", Some(values.clone())),
+            };
+            LabelSelectorRequirement {
+                key: label.clone(),
+                operator: operator.to_owned(),
+                values,
+            }
+        };
+        self.0.iter().map(requirement).collect()
     }
 }
 
@@ -128,6 +149,20 @@ mod tests {
             let selector: Selector = text.parse().expect(text);
             assert_eq!(selector.matches(value), matches, "{text}");
         }
+    }
+
+    #[test]
+    fn objects_of_the_api_say_the_same() {
+        let selector: Selector = "a=b,c!=d,e in (x,y),g,!h".parse().expect("is one");
+        let requirements = serde_json::to_value(selector.requirements()).expect("is JSON");
+        let wanted = serde_json::json!([
+            {"key": "a", "operator": "In", "values": ["b"]},
+            {"key": "c", "operator": "NotIn", "values": ["d"]},
+            {"key": "e", "operator": "In", "values": ["x", "y"]},
+            {"key": "g", "operator": "Exists"},
+            {"key": "h", "operator": "DoesNotExist"},
+        ]);
+        assert_eq!(requirements, wanted);
     }
 
     #[test]
