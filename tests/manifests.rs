@@ -61,7 +61,11 @@ fn client_configs(object: &Value) -> Vec<&Value> {
 async fn every_path_is_a_route() {
     let objects = printed(&["--webhook-url", URL]);
     let configs: Vec<_> = objects.iter().flat_map(client_configs).collect();
-    assert_eq!(configs.len(), 4, "two CRDs with two versions, two webhooks");
+    assert_eq!(
+        configs.len(),
+        7,
+        "two CRDs with two versions, three webhooks that mutate and two that validate"
+    );
     for config in configs {
         let path = config["url"].as_str().unwrap().strip_prefix(URL).unwrap();
         let request = Request::post(path).body(Body::from("{}")).unwrap();
@@ -70,29 +74,124 @@ async fn every_path_is_a_route() {
     }
 }
 
+/// A webhook of a configuration, without where it is.
+fn webhook(flags: &[&str], configuration: usize, place: usize) -> Value {
+    let objects = printed(&[&["--webhook-url", URL], flags].concat());
+    let mut webhook = webhooks(&objects)[configuration]["webhooks"][place].clone();
+    webhook.as_object_mut().unwrap().remove("clientConfig");
+    webhook
+}
+
 #[test]
 fn the_api_server_asks_about_what_is_written_and_stops_nothing_else() {
-    for webhook in webhooks(&printed(&["--webhook-url", URL])) {
-        let mut webhook = webhook["webhooks"][0].clone();
-        webhook
-            .as_object_mut()
-            .unwrap()
-            .retain(|member, _| !matches!(member.as_str(), "name" | "clientConfig"));
+    let rule = |group: &str, versions: &[&str], resources: [&str; 2], scope: &str| {
+        json!([{"apiGroups": [group], "apiVersions": versions, "operations": ["CREATE", "UPDATE"],
+            "resources": resources, "scope": scope}])
+    };
+    let kinds = ["jobtemplates", "jobexecutions"];
+    let dispatch = rule("dispatcher.ivan.vc", &["v1alpha1", "v1beta1"], kinds, "Namespaced");
+    let kinds = ["podgateways", "gatewayclients"];
+    let gateway = rule("gateway.stationmaster.dev", &["v1alpha1"], kinds, "*");
+    for (configuration, place, name, rules) in [
+        (0, 0, "mutate.dispatch.stationmaster.dev", &dispatch),
+        (1, 0, "validate.dispatch.stationmaster.dev", &dispatch),
+        (1, 1, "validate.gateway.stationmaster.dev", &gateway),
+    ] {
         let wanted = json!({
+            "name": name,
             "admissionReviewVersions": ["v1"],
             "failurePolicy": "Fail",
             "matchPolicy": "Equivalent",
             "sideEffects": "None",
             "timeoutSeconds": 5,
-            "rules": [{
-                "apiGroups": ["dispatcher.ivan.vc"],
-                "apiVersions": ["v1alpha1", "v1beta1"],
-                "operations": ["CREATE", "UPDATE"],
-                "resources": ["jobtemplates", "jobexecutions"],
-                "scope": "Namespaced",
-            }],
+            "rules": rules,
         });
-        assert_eq!(webhook, wanted);
+        assert_eq!(webhook(&[], configuration, place), wanted);
+    }
+}
+
+/// A webhook of pods as it has to be, with what its selectors require.
+fn of_pods(name: &str, failure: (&str, u8), labels: &Value, namespaces: &Value, marked: Option<&str>) -> Value {
+    let mirror = "!has(object.metadata.annotations) || !('kubernetes.io/config.mirror' in object.metadata.annotations)";
+    let mut conditions = vec![json!({"name": "is-no-mirror-pod", "expression": mirror})];
+    conditions.extend(marked.map(|marked| json!({"name": "is-marked", "expression": marked})));
+    json!({
+        "name": name,
+        "admissionReviewVersions": ["v1"],
+        "failurePolicy": failure.0,
+        "timeoutSeconds": failure.1,
+        "matchPolicy": "Equivalent",
+        "sideEffects": "None",
+        "reinvocationPolicy": "IfNeeded",
+        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"],
+            "scope": "Namespaced"}],
+        "objectSelector": {"matchExpressions": labels},
+        "namespaceSelector": {"matchExpressions": namespaces},
+        "matchConditions": conditions,
+    })
+}
+
+#[test]
+fn pods_that_a_label_marks_wait_for_the_server_and_others_do_not() {
+    let namespaces = json!([{"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system"]}]);
+    let labels = |operator: &str| json!([{"key": "setGateway", "operator": operator}]);
+    let name = "labelled.pods.gateway.stationmaster.dev";
+    let labelled = of_pods(name, ("Fail", 5), &labels("Exists"), &namespaces, None);
+    assert_eq!(webhook(&[], 0, 1), labelled);
+    let marked = Some("has(object.metadata.annotations) && ('setGateway' in object.metadata.annotations)");
+    let name = "other.pods.gateway.stationmaster.dev";
+    let other = of_pods(name, ("Ignore", 2), &labels("DoesNotExist"), &namespaces, marked);
+    assert_eq!(webhook(&[], 0, 2), other);
+}
+
+#[test]
+fn each_pod_is_for_one_webhook_whatever_marks_it() {
+    let flags = [
+        "--gateway-label=a.b/c",
+        "--gateway-annotation=d/e",
+        "--namespace-selector=routed-gateway=true,!off",
+        "--exclude-namespace=vpn",
+        "--exclude-namespace=kube-system",
+    ];
+    let namespaces = json!([
+        {"key": "routed-gateway", "operator": "In", "values": ["true"]},
+        {"key": "off", "operator": "DoesNotExist"},
+        {"key": "kubernetes.io/metadata.name", "operator": "NotIn", "values": ["kube-system", "vpn"]},
+    ]);
+    let labels = |operators: &[(&str, &str)]| -> Value {
+        let labels = operators.iter();
+        labels
+            .map(|(key, operator)| json!({"key": key, "operator": operator}))
+            .collect()
+    };
+    let name = "key-2.labelled.pods.gateway.stationmaster.dev";
+    let second = labels(&[("setGateway", "DoesNotExist"), ("a.b/c", "Exists")]);
+    assert_eq!(
+        webhook(&flags, 0, 2),
+        of_pods(name, ("Fail", 5), &second, &namespaces, None)
+    );
+    let name = "other.pods.gateway.stationmaster.dev";
+    let neither = labels(&[("setGateway", "DoesNotExist"), ("a.b/c", "DoesNotExist")]);
+    let marked = "has(object.metadata.annotations) && ('setGateway' in object.metadata.annotations || 'd/e' in \
+                  object.metadata.annotations)";
+    let wanted = of_pods(name, ("Ignore", 2), &neither, &namespaces, Some(marked));
+    assert_eq!(webhook(&flags, 0, 3), wanted);
+    // A default is for pods without any mark.
+    let flags = [&flags[..], &["--gateway-default"]].concat();
+    let wanted = of_pods(name, ("Ignore", 2), &neither, &namespaces, None);
+    assert_eq!(webhook(&flags, 0, 3), wanted);
+}
+
+#[test]
+fn the_server_is_not_asked_about_its_own_pods() {
+    for webhook in webhooks(&printed(&["--service", "a/b", "--conversion-service", "c/d"]))[0]["webhooks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .skip(1)
+    {
+        let namespaces = &webhook["namespaceSelector"]["matchExpressions"][0];
+        assert_eq!(namespaces["values"], json!(["kube-system", "a"]));
     }
 }
 
@@ -185,7 +284,8 @@ fn conversion_may_have_a_service_of_its_own() {
         .map(|config| [&config["service"]["namespace"], &config["service"]["name"]])
         .collect();
     let (admission, conversion) = ([&json!("a"), &json!("b")], [&json!("c"), &json!("d")]);
-    assert_eq!(services, [conversion, conversion, admission, admission]);
+    assert_eq!(services[..2], [conversion; 2]);
+    assert_eq!(services[2..], [admission; 5]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 pub mod dispatch;
 pub mod gateway;
 pub mod hook;
+pub mod key;
 pub mod names;
 pub mod pod;
 pub mod registration;

@@ -2,6 +2,8 @@
 
 /// API group of [`crate::api::dispatch`]: the upstream dispatcher's own.
 pub const DISPATCH_GROUP: &str = "dispatcher.ivan.vc";
+/// API group of [`crate::api::gateway`].
+pub const GATEWAY_GROUP: &str = "gateway.stationmaster.dev";
 /// API group of [`crate::api::resources`].
 pub const RESOURCES_GROUP: &str = "resources.stationmaster.dev";
 /// Field manager of everything that we write, but for the objects of a folder of templates.
@@ -17,6 +19,8 @@ pub mod label {
     pub const OS: &str = "kubernetes.io/os";
     /// The same before Kubernetes 1.14; the API server takes it to this day.
     pub const OLD_OS: &str = "beta.kubernetes.io/os";
+    /// That marks pods for a gateway unless flags or gateways say otherwise, as an annotation too: upstream's.
+    pub const SET_GATEWAY: &str = "setGateway";
     /// UID of the execution that controls the Job.
     pub const CONTROLLER_UID: &str = "controller-uid";
     /// Name of the execution that controls the Job.
@@ -183,4 +187,10 @@ pub mod webhook {
     pub const VALIDATE_DISPATCH: &str = "validate.dispatch.stationmaster.dev";
     /// Name of the mutating webhook of [`super::DISPATCH_GROUP`].
     pub const MUTATE_DISPATCH: &str = "mutate.dispatch.stationmaster.dev";
+    /// Name of the validating webhook of [`super::GATEWAY_GROUP`].
+    pub const VALIDATE_GATEWAY: &str = "validate.gateway.stationmaster.dev";
+    /// Name of the webhook of pods that a label marks for a gateway, which are not created without it.
+    pub const LABELLED_PODS: &str = "labelled.pods.gateway.stationmaster.dev";
+    /// Name of the webhook of other pods.
+    pub const OTHER_PODS: &str = "other.pods.gateway.stationmaster.dev";
 }

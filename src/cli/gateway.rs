@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
-use super::flag::go_bool;
+use super::flag::{go_bool, label_key};
 use crate::api::gateway::{Gateway, GatewaySpec, InjectedContainer, Mark, Match, SidecarMode, Unresolved};
+use crate::api::names::label::SET_GATEWAY;
 
 /// The name of the gateway that flags make.
 const NAME: &str = "default";
@@ -138,9 +139,40 @@ pub struct GatewayArgs {
         hide_default_value = true
     )]
     pub configmap_name: String,
+    /// Labels that the cluster was told of.
+    #[command(flatten)]
+    pub labels: LabelArgs,
     /// Search domains, options and nameservers of the cluster.
     #[arg(long, value_name = "FILE", default_value = "/etc/resolv.conf")]
     pub resolv_conf: PathBuf,
+}
+
+/// Labels whose pods are not created while nobody answers for them.
+#[derive(Debug, Clone, Args)]
+pub struct LabelArgs {
+    /// Label that marks pods for a gateway, besides setGateway: no such pod is created while no server answers. Repeat it
+    /// for more, and pass the same to `serve` and `manifests`.
+    #[arg(long = "gateway-label", value_name = "KEY", value_parser = label_key)]
+    gateway_labels: Vec<String>,
+}
+
+impl LabelArgs {
+    /// Their keys, each once.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        with_the_usual(&self.gateway_labels)
+    }
+}
+
+/// The key that the original's users have, and others, each once.
+pub(super) fn with_the_usual(keys: &[String]) -> Vec<String> {
+    let mut all = vec![SET_GATEWAY.to_owned()];
+    for key in keys {
+        if !all.contains(key) {
+            all.push(key.clone());
+        }
+    }
+    all
 }
 
 /// DNS servers, as they were given.
@@ -385,6 +417,19 @@ mod tests {
             assert_eq!(parsed.gateway(), Ok(None));
             assert_eq!(parsed.is_without_gateway(), !flags.is_empty());
         }
+    }
+
+    #[test]
+    fn labels_come_besides_the_usual_one() {
+        let keys = |flags: &[&str]| parsed(flags).map(|args| args.labels.keys());
+        assert_eq!(keys(&[]).unwrap(), ["setGateway"]);
+        let flags = [
+            "--gateway-label=a.b/c",
+            "--gateway-label=setGateway",
+            "--gateway-label=d",
+        ];
+        assert_eq!(keys(&flags).unwrap(), ["setGateway", "a.b/c", "d"]);
+        assert!(keys(&["--gateway-label=a=b"]).is_err());
     }
 
     #[test]

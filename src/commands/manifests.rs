@@ -10,8 +10,9 @@ use rustls::pki_types::pem::PemObject;
 
 use super::crds::yaml;
 use crate::api;
-use crate::api::registration::{Authority, Place, Registration};
+use crate::api::registration::{Authority, Place, Pods, Registration};
 use crate::cli::ManifestsArgs;
+use crate::resources::Selector;
 
 /// Prints everything.
 ///
@@ -52,10 +53,31 @@ pub fn registration(args: &ManifestsArgs) -> anyhow::Result<Registration> {
         (None, None) => Authority::Roots,
     };
     Ok(Registration {
+        pods: pods(args, &place),
         place,
         conversion,
         authority,
     })
+}
+
+/// A server that has to be asked about its own pods could never come back.
+fn pods(args: &ManifestsArgs, place: &Place) -> Pods {
+    let own = match place {
+        Place::Service { namespace, .. } => Some(namespace.clone()),
+        Place::Url(_) => None,
+    };
+    let pods = &args.pods;
+    Pods {
+        labels: pods.labels.keys(),
+        annotations: pods.annotations(),
+        all: pods.gateway_default,
+        namespaces: pods
+            .namespace_selector
+            .as_ref()
+            .map(Selector::requirements)
+            .unwrap_or_default(),
+        excluded: own.into_iter().chain(pods.exclude_namespaces.iter().cloned()).collect(),
+    }
 }
 
 /// The API server takes nothing but https, and each webhook adds its own path.

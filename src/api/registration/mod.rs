@@ -1,5 +1,7 @@
 //! What the API server is told about our webhooks: the conversion of each CRD and the two webhook configurations.
 
+mod pods;
+
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{
     MutatingWebhook, MutatingWebhookConfiguration, RuleWithOperations, ServiceReference, ValidatingWebhook,
@@ -11,7 +13,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::names::{CATEGORY, DISPATCH_GROUP, label, path, webhook};
+use super::names::{CATEGORY, DISPATCH_GROUP, GATEWAY_GROUP, label, path, webhook};
+pub use pods::Pods;
 
 /// Seconds that the API server waits for an answer.
 const TIMEOUT: i32 = 5;
@@ -48,7 +51,7 @@ pub enum Authority {
 }
 
 /// How the webhooks are reached.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Registration {
     /// Where admission is answered.
     pub place: Place,
@@ -57,6 +60,8 @@ pub struct Registration {
     pub conversion: Place,
     /// And whom to believe.
     pub authority: Authority,
+    /// Which pods are asked about.
+    pub pods: Pods,
 }
 
 impl Registration {
@@ -105,10 +110,10 @@ impl Registration {
     /// The configuration of `/validate`.
     #[must_use]
     pub fn validating(&self) -> ValidatingWebhookConfiguration {
-        let webhook = ValidatingWebhook {
-            name: webhook::VALIDATE_DISPATCH.to_owned(),
+        let webhook = |name: &str, rule| ValidatingWebhook {
+            name: name.to_owned(),
             client_config: self.client_config(&self.place, path::VALIDATE),
-            rules: Some(vec![rule()]),
+            rules: Some(vec![rule]),
             failure_policy: Some(FAILURE_POLICY.to_owned()),
             match_policy: Some("Equivalent".to_owned()),
             side_effects: "None".to_owned(),
@@ -118,11 +123,14 @@ impl Registration {
         };
         ValidatingWebhookConfiguration {
             metadata: self.metadata(),
-            webhooks: Some(vec![webhook]),
+            webhooks: Some(vec![
+                webhook(webhook::VALIDATE_DISPATCH, rule()),
+                webhook(webhook::VALIDATE_GATEWAY, gateway_rule()),
+            ]),
         }
     }
 
-    /// The configuration of `/mutate`.
+    /// The configuration of `/mutate` and `/mutate-pods`.
     #[must_use]
     pub fn mutating(&self) -> MutatingWebhookConfiguration {
         let webhook = MutatingWebhook {
@@ -136,9 +144,10 @@ impl Registration {
             admission_review_versions: vec!["v1".to_owned()],
             ..MutatingWebhook::default()
         };
+        let pods = self.pods.webhooks(&self.client_config(&self.place, path::MUTATE_PODS));
         MutatingWebhookConfiguration {
             metadata: self.metadata(),
-            webhooks: Some(vec![webhook]),
+            webhooks: Some([webhook].into_iter().chain(pods).collect()),
         }
     }
 
@@ -190,7 +199,6 @@ impl Registration {
 /// Our kinds in both versions, when they are written; not their status, so that a run that has begun goes on without
 /// us, and not their end.
 fn rule() -> RuleWithOperations {
-    let list = |items: &[&str]| Some(items.iter().map(|item| (*item).to_owned()).collect());
     RuleWithOperations {
         api_groups: list(&[DISPATCH_GROUP]),
         api_versions: list(&["v1alpha1", "v1beta1"]),
@@ -198,4 +206,21 @@ fn rule() -> RuleWithOperations {
         resources: list(&["jobtemplates", "jobexecutions"]),
         scope: Some("Namespaced".to_owned()),
     }
+}
+
+/// Gateways, and the clients that pods are made of; not their status.
+fn gateway_rule() -> RuleWithOperations {
+    RuleWithOperations {
+        api_groups: list(&[GATEWAY_GROUP]),
+        api_versions: list(&["v1alpha1"]),
+        operations: list(&["CREATE", "UPDATE"]),
+        resources: list(&["podgateways", "gatewayclients"]),
+        // The one kind has no namespace, the other has.
+        scope: Some("*".to_owned()),
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "what a rule wants")]
+fn list(items: &[&str]) -> Option<Vec<String>> {
+    Some(items.iter().map(|item| (*item).to_owned()).collect())
 }
