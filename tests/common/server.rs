@@ -80,18 +80,14 @@ impl Server {
 
     /// Registers the webhooks and the conversion at this server's address.
     pub fn register(&self, plane: &ControlPlane) {
-        let url = format!("https://127.0.0.1:{}", self.webhook);
-        let authority = self.authority();
-        plane.apply(&stationmaster(
-            &[
-                "manifests",
-                "--webhook-url",
-                &url,
-                "--ca-file",
-                authority.to_str().unwrap(),
-            ],
-            "",
-        ));
+        self.register_with(plane, &[]);
+    }
+
+    /// The same with further flags of `manifests`.
+    pub fn register_with(&self, plane: &ControlPlane, flags: &[&str]) {
+        let url = format!("--webhook-url=https://127.0.0.1:{}", self.webhook);
+        let authority = format!("--ca-file={}", self.authority().display());
+        plane.apply(&stationmaster(&[&["manifests", &url, &authority], flags].concat(), ""));
     }
 
     /// Ends the process at once, as a lost machine would.
