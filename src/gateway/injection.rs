@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::namesakes::Place;
 use super::{Addresses, Resolv};
 use crate::api::gateway::{Gateway, GatewaySpec, InjectedContainer, SidecarMode};
 use crate::api::names::injected;
@@ -88,6 +89,17 @@ impl Injection {
         };
         injection.stamp = format!("{}@{}", gateway.name, injection.digest());
         Ok(injection)
+    }
+
+    /// Where the element of that name goes, if there is one.
+    pub(super) fn place(&self, name: &str) -> Option<Place> {
+        let (element, place) = match (name, self.sidecar_mode) {
+            (injected::INIT, _) => (&self.init, Place::InitContainers),
+            (injected::SIDECAR, SidecarMode::Native) => (&self.sidecar, Place::InitContainers),
+            (injected::SIDECAR, SidecarMode::Classic) => (&self.sidecar, Place::Containers),
+            _ => (&self.volume, Place::Volumes),
+        };
+        element.as_ref().map(|_| place)
     }
 
     /// Tells this state of the gateway from its others.

@@ -1,7 +1,33 @@
 //! Lists of a pod whose elements have names, as a patch changes them: what is added is not added twice.
 
-use crate::api::pod::Named;
+use super::namesakes::Place;
+use crate::api::pod::{Named, PodSpec};
 use crate::api::review::{Fragment, PatchOperation};
+
+/// The lists of a pod that gateways add to.
+pub(super) struct Lists<'v> {
+    init_containers: List<'v>,
+    containers: List<'v>,
+    volumes: List<'v>,
+}
+
+impl<'v> Lists<'v> {
+    pub(super) fn of(spec: &'v PodSpec<'_>) -> Self {
+        Self {
+            init_containers: List::new("/spec/initContainers", spec.init_containers.as_ref()),
+            containers: List::new("/spec/containers", spec.containers.as_ref()),
+            volumes: List::new("/spec/volumes", spec.volumes.as_ref()),
+        }
+    }
+
+    pub(super) fn at(&mut self, place: Place) -> &mut List<'v> {
+        match place {
+            Place::InitContainers => &mut self.init_containers,
+            Place::Containers => &mut self.containers,
+            Place::Volumes => &mut self.volumes,
+        }
+    }
+}
 
 /// One list, and what the patch has made of it so far.
 pub(super) struct List<'v> {
@@ -17,7 +43,7 @@ pub(super) enum End {
 }
 
 impl<'v> List<'v> {
-    pub(super) fn new(path: &'static str, found: Option<&'v Vec<Named<'_>>>) -> Self {
+    fn new(path: &'static str, found: Option<&'v Vec<Named<'_>>>) -> Self {
         let names = found.map(|found| found.iter().map(|named| &*named.name.0).collect());
         Self { path, names }
     }

@@ -7,6 +7,7 @@ mod fixture;
 mod injection;
 mod lists;
 mod mutate;
+mod namesakes;
 mod patch;
 mod resolv;
 mod select;

@@ -1,12 +1,13 @@
 //! What `/mutate-pods` changes: a new pod that is marked for a gateway gets it. Patches are decided from a borrowed
 //! view, and the same pod sent twice gets an empty one.
 
-use super::patch::patch;
+use super::patch::Pod;
 use super::select::select;
-use super::{Current, Error, Spared};
+use super::{Current, Error, Injection, Spared};
 use crate::api::gateway::Unresolved;
 use crate::api::pod::{PodMetadata, PodSpec};
-use crate::api::review::{AdmissionRequest, Cause, PatchOperation, Verdict};
+use crate::api::review::{AdmissionRequest, Cause, Verdict};
+use crate::api::text::Text;
 
 /// What was decided about a pod.
 #[derive(Debug, Default, PartialEq)]
@@ -33,6 +34,8 @@ pub enum Outcome {
     Unclear,
     /// It was refused for such a mark.
     RefusedMark,
+    /// It was refused, because it has something of a name that the gateway needs.
+    NameTaken,
     /// It was created without, because a name is not known.
     Unresolved,
 }
@@ -48,6 +51,7 @@ impl Outcome {
             Self::Spared(spared) => Some(spared.word()),
             Self::Unclear => Some("unclear mark"),
             Self::RefusedMark => Some("refused mark"),
+            Self::NameTaken => Some("name taken"),
             Self::Unresolved => Some("unresolved, let through"),
         }
     }
@@ -70,17 +74,24 @@ pub fn mutate(request: &AdmissionRequest<'_>, current: &Current) -> Result<Decis
         return Ok(refused(Outcome::RefusedMark, selected.unclear));
     }
     let mut warnings = warnings(&selected.unclear);
-    let Some(spec) = object.spec.as_ref().filter(|_| selected.chosen) else {
+    let Some(members) = object.spec.as_ref().filter(|_| selected.chosen) else {
         return Ok(left(Outcome::unmarked(&warnings), warnings));
     };
-    let spec = PodSpec::of(spec)?;
+    let spec = PodSpec::of(members)?;
     if let Some(spared) = Spared::of(&metadata, &spec)? {
         warnings.push(without(current, spared.reason()));
         return Ok(left(Outcome::Spared(spared), warnings));
     }
     let injection = current.injection();
     match &*injection {
-        Ok(injection) => Ok(behind(patch(request, &metadata, &spec, injection)?).warned(warnings)),
+        Ok(injection) => {
+            let namespace = match Text::of(metadata.namespace.as_ref()) {
+                "" => &request.namespace,
+                namespace => namespace,
+            };
+            let pod = Pod::of(namespace, &metadata, (members, &spec), injection)?;
+            Ok(behind(&pod, injection).warned(warnings))
+        }
         Err(missing) if current.gateway.spec.unresolved == Unresolved::Ignore => {
             warnings.push(without(current, &missing.to_string()));
             Ok(left(Outcome::Unresolved, warnings))
@@ -134,7 +145,12 @@ fn without(current: &Current, reason: &str) -> String {
     format!("the pod is not put behind gateway {:?}: {reason}", current.gateway.name)
 }
 
-fn behind(patch: Vec<PatchOperation>) -> Decision {
+fn behind(pod: &Pod<'_, '_>, injection: &Injection) -> Decision {
+    let taken = pod.taken(injection);
+    if !taken.is_empty() {
+        return refused(Outcome::NameTaken, taken);
+    }
+    let patch = pod.patch(injection);
     let outcome = if patch.is_empty() {
         Outcome::Unchanged
     } else {
@@ -249,10 +265,10 @@ mod tests {
         });
         let expected = [
             "add /spec/dnsConfig",
+            "remove /spec/containers/1",
             "remove /spec/initContainers/0",
             "add /spec/initContainers/0",
             "add /spec/initContainers/-",
-            "remove /spec/containers/1",
             "remove /spec/volumes/0",
             "add /spec/volumes/0",
             "add /metadata/annotations/gateway.stationmaster.dev~1injected",

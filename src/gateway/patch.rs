@@ -2,82 +2,118 @@
 
 use serde_json::{Value, json};
 
-use super::lists::{End, List};
+use super::lists::{End, Lists};
+use super::namesakes::Namesake;
 use super::{Error, Injection};
-use crate::api::gateway::SidecarMode;
 use crate::api::names::{annotation, injected};
 use crate::api::pod::{PodMetadata, PodSpec, text};
-use crate::api::review::{AdmissionRequest, PatchOperation};
+use crate::api::review::{Cause, Members, PatchOperation};
 use crate::api::text::Text;
 
-/// The least that puts a pod behind a gateway.
-pub(super) fn patch(
-    request: &AdmissionRequest<'_>,
-    metadata: &PodMetadata<'_>,
-    spec: &PodSpec<'_>,
-    injection: &Injection,
-) -> Result<Vec<PatchOperation>, Error> {
-    let stamped = text(metadata.annotations.as_ref(), annotation::INJECTED)?;
-    // What the stamp vouches for may have been changed by others since. Without it, it is a copy of another pod's.
-    let keep = Text::of(stamped.as_ref()) == injection.stamp;
-    let mut patch = Vec::new();
-    let namespace = match Text::of(metadata.namespace.as_ref()) {
-        "" => &request.namespace,
-        namespace => namespace,
-    };
-    dns(&mut patch, spec, injection, namespace);
-    containers(&mut patch, spec, injection, keep);
-    if let Some(volume) = &injection.volume {
-        let mut volumes = List::new("/spec/volumes", spec.volumes.as_ref());
-        volumes.put(&mut patch, (injected::VOLUME, volume), End::Last, keep);
-    }
-    if !keep {
-        stamp(&mut patch, metadata, &injection.stamp);
-    }
-    Ok(patch)
+/// A pod that gets a gateway, and what it has of one.
+pub(super) struct Pod<'p, 'a> {
+    namespace: &'p str,
+    metadata: &'p PodMetadata<'a>,
+    spec: &'p PodSpec<'a>,
+    stamp: Stamp,
+    namesakes: Vec<Namesake>,
 }
 
-fn dns(patch: &mut Vec<PatchOperation>, spec: &PodSpec<'_>, injection: &Injection, namespace: &str) {
-    if let Some(dns) = &injection.dns {
-        let wanted = dns.config(namespace);
-        let found = spec
-            .dns_config
-            .and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
-        if found.as_ref() != Some(&wanted) {
-            patch.push(add("/spec/dnsConfig", wanted));
+/// What the annotation of a pod says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stamp {
+    Missing,
+    /// It is a copy of a pod that had another state of the gateway, or another gateway.
+    Old,
+    /// Elements that are there may have been changed by others since, and stay. It vouches for none that is missing.
+    InForce,
+}
+
+impl<'p, 'a> Pod<'p, 'a> {
+    /// Looks for what the pod has already.
+    pub(super) fn of(
+        namespace: &'p str,
+        metadata: &'p PodMetadata<'a>,
+        (members, spec): (&Members<'a>, &'p PodSpec<'a>),
+        injection: &Injection,
+    ) -> Result<Self, Error> {
+        let stamp = match text(metadata.annotations.as_ref(), annotation::INJECTED)? {
+            None => Stamp::Missing,
+            Some(stamp) if stamp.0 == injection.stamp => Stamp::InForce,
+            Some(_) => Stamp::Old,
+        };
+        Ok(Self {
+            namespace,
+            metadata,
+            spec,
+            stamp,
+            namesakes: Namesake::all(members, spec)?,
+        })
+    }
+
+    /// Elements that somebody else gave the names of ours.
+    pub(super) fn taken(&self, injection: &Injection) -> Vec<Cause> {
+        let own =
+            |one: &&Namesake| self.stamp == Stamp::Missing && !one.is_like_ours && injection.place(one.name).is_some();
+        self.namesakes.iter().filter(own).map(Namesake::cause).collect()
+    }
+
+    /// The least that puts it behind the gateway.
+    pub(super) fn patch(&self, injection: &Injection) -> Vec<PatchOperation> {
+        let (mut patch, keep) = (Vec::new(), self.stamp == Stamp::InForce);
+        self.dns(&mut patch, injection);
+        let mut lists = Lists::of(self.spec);
+        for left in self.leftovers(injection) {
+            lists.at(left.place).remove(&mut patch, left.name);
+        }
+        for (name, element) in [
+            (injected::INIT, &injection.init),
+            (injected::SIDECAR, &injection.sidecar),
+            (injected::VOLUME, &injection.volume),
+        ] {
+            if let (Some(element), Some(place)) = (element, injection.place(name)) {
+                let is_first = name == injected::INIT && injection.init_first;
+                let end = if is_first { End::First } else { End::Last };
+                lists.at(place).put(&mut patch, (name, element), end, keep);
+            }
+        }
+        if !keep {
+            self.restamp(&mut patch, &injection.stamp);
+        }
+        patch
+    }
+
+    /// What a copy has of another state of the gateway: elements that moved, and those that are no more.
+    fn leftovers(&self, injection: &Injection) -> impl Iterator<Item = &Namesake> {
+        self.namesakes.iter().filter(|one| match injection.place(one.name) {
+            Some(place) => place != one.place,
+            None => self.stamp == Stamp::Old && one.is_like_ours,
+        })
+    }
+
+    fn dns(&self, patch: &mut Vec<PatchOperation>, injection: &Injection) {
+        if let Some(dns) = &injection.dns {
+            let wanted = dns.config(self.namespace);
+            let found = self.spec.dns_config;
+            let found: Option<Value> = found.and_then(|raw| serde_json::from_str(raw.get()).ok());
+            if found.as_ref() != Some(&wanted) {
+                patch.push(add("/spec/dnsConfig", wanted));
+            }
+        }
+        if let Some(policy) = &injection.dns_policy
+            && Text::of(self.spec.dns_policy.as_ref()) != policy
+        {
+            patch.push(add("/spec/dnsPolicy", policy.as_str().into()));
         }
     }
-    if let Some(policy) = &injection.dns_policy
-        && Text::of(spec.dns_policy.as_ref()) != policy
-    {
-        patch.push(add("/spec/dnsPolicy", policy.as_str().into()));
-    }
-}
 
-fn containers(patch: &mut Vec<PatchOperation>, spec: &PodSpec<'_>, injection: &Injection, keep: bool) {
-    let mut inits = List::new("/spec/initContainers", spec.init_containers.as_ref());
-    let mut others = List::new("/spec/containers", spec.containers.as_ref());
-    if let Some(init) = &injection.init {
-        let end = if injection.init_first { End::First } else { End::Last };
-        inits.put(patch, (injected::INIT, init), end, keep);
+    fn restamp(&self, patch: &mut Vec<PatchOperation>, stamp: &str) {
+        if self.metadata.annotations.is_none() {
+            patch.push(add("/metadata/annotations", json!({})));
+        }
+        let key = annotation::INJECTED.replace('/', "~1");
+        patch.push(add(&format!("/metadata/annotations/{key}"), stamp.into()));
     }
-    if let Some(sidecar) = &injection.sidecar {
-        let (list, other) = match injection.sidecar_mode {
-            SidecarMode::Native => (&mut inits, &mut others),
-            SidecarMode::Classic => (&mut others, &mut inits),
-        };
-        list.put(patch, (injected::SIDECAR, sidecar), End::Last, keep);
-        // Of a copy whose gateway was of the other mode.
-        other.remove(patch, injected::SIDECAR);
-    }
-}
-
-fn stamp(patch: &mut Vec<PatchOperation>, metadata: &PodMetadata<'_>, stamp: &str) {
-    if metadata.annotations.is_none() {
-        patch.push(add("/metadata/annotations", json!({})));
-    }
-    let key = annotation::INJECTED.replace('/', "~1");
-    patch.push(add(&format!("/metadata/annotations/{key}"), stamp.into()));
 }
 
 fn add(path: &str, value: Value) -> PatchOperation {
