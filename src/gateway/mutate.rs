@@ -296,6 +296,11 @@ mod tests {
         });
         let decision = decided(&request(&object), &current).unwrap();
         assert_eq!(decision, left(Outcome::Unchanged, Vec::new()));
+        // What another webhook added stays, too.
+        let mut added = object.clone();
+        added["spec"]["dnsConfig"]["searches"] = json!(["example.org", "media.svc.cluster.local", "svc.cluster.local"]);
+        added["spec"]["dnsConfig"]["options"] = json!([{"name": "ndots", "value": "2"}]);
+        assert!(paths(&added, &current).is_empty());
         // A pod of another namespace searches there.
         object["metadata"]["namespace"] = json!("other");
         assert_eq!(paths(&object, &current), ["add /spec/dnsConfig"]);

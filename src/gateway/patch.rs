@@ -96,7 +96,9 @@ impl<'p, 'a> Pod<'p, 'a> {
             let wanted = dns.config(self.namespace);
             let found = self.spec.dns_config;
             let found: Option<Value> = found.and_then(|raw| serde_json::from_str(raw.get()).ok());
-            if found.as_ref() != Some(&wanted) {
+            let stays =
+                |found: &Value| *found == wanted || self.stamp == Stamp::InForce && is_still_there(found, &wanted);
+            if !found.as_ref().is_some_and(stays) {
                 patch.push(add("/spec/dnsConfig", wanted));
             }
         }
@@ -116,9 +118,54 @@ impl<'p, 'a> Pod<'p, 'a> {
     }
 }
 
+/// Whether a dnsConfig has what it was given, and maybe more. The searches tell a copy from another namespace.
+fn is_still_there(found: &Value, wanted: &Value) -> bool {
+    found["nameservers"] == wanted["nameservers"]
+        && searches(wanted).all(|wanted| searches(found).any(|found| found == wanted))
+}
+
+fn searches(config: &Value) -> impl Iterator<Item = &Value> {
+    config["searches"].as_array().into_iter().flatten()
+}
+
 fn add(path: &str, value: Value) -> PatchOperation {
     PatchOperation::Add {
         path: path.to_owned(),
         value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_add_to_the_dns_config_is_told_from_another() {
+        let wanted = json!({
+            "nameservers": ["192.0.2.53"], "searches": ["media.svc.cluster.local"],
+            "options": [{"name": "ndots", "value": "5"}],
+        });
+        for (found, expected) in [
+            (wanted.clone(), true),
+            (
+                json!({
+                    "nameservers": ["192.0.2.53"], "searches": ["example.org", "media.svc.cluster.local"],
+                    "options": [{"name": "ndots", "value": "2"}],
+                }),
+                true,
+            ),
+            (
+                json!({"nameservers": ["192.0.2.53"], "searches": ["other.svc.cluster.local"]}),
+                false,
+            ),
+            (
+                json!({"nameservers": ["192.0.2.53", "192.0.2.9"], "searches": ["media.svc.cluster.local"]}),
+                false,
+            ),
+            (json!({"nameservers": ["192.0.2.53"]}), false),
+            (json!({}), false),
+        ] {
+            assert_eq!(is_still_there(&found, &wanted), expected, "{found}");
+        }
     }
 }
