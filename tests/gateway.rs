@@ -113,12 +113,12 @@ async fn check(folder: &str, allowed: bool, most: usize) {
 
 #[tokio::test]
 async fn allows() {
-    check("pass", true, 50).await;
+    check("pass", true, 60).await;
 }
 
 #[tokio::test]
 async fn refuses() {
-    check("fail", false, 6).await;
+    check("fail", false, 8).await;
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ pub enum Outcome {
     RefusedMark,
     /// It was refused, because it has something of a name that the gateway needs.
     NameTaken,
-    /// It was created without, because a name is not known.
+    /// It was let through without, because the name of a DNS server is not known.
     Unresolved,
 }
 
