@@ -17,7 +17,7 @@ use common::serve::args;
 use http_body_util::BodyExt;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
-use stationmaster::gateway::{Addresses, Current, Resolv};
+use stationmaster::gateway::{Addresses, Current, Resolv, Surroundings};
 use stationmaster::serve::health::Readiness;
 use stationmaster::serve::{Gateways, State, router};
 use tower::ServiceExt;
@@ -51,7 +51,11 @@ fn state(case: &Value) -> State {
     let mut registry = Registry::default();
     let gateways = args.gateway.gateway().unwrap().map(|gateway| {
         let resolv = Resolv::parse(case["resolvConf"].as_str().unwrap());
-        let current = Current::new(gateway, resolv, args.gateway.strict_labels);
+        let surroundings = Surroundings {
+            resolv,
+            native_sidecars: false,
+        };
+        let current = Current::new(gateway, surroundings, args.gateway.strict_labels);
         let mut addresses = Addresses::default();
         for (name, answer) in case["addresses"].as_object().unwrap() {
             addresses.hear(name, &serde_json::from_value::<Vec<_>>(answer.clone()).unwrap());

@@ -9,6 +9,7 @@ pub mod pod;
 pub mod registration;
 pub mod resources;
 pub mod review;
+mod structural;
 pub mod text;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -18,7 +19,10 @@ use names::label;
 /// Every CRD of ours, by name; each carries [`label::PART_OF`], so that one selector finds what we have installed.
 #[must_use]
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    let all = dispatch::crds().into_iter().chain(resources::crds());
+    let all = dispatch::crds()
+        .into_iter()
+        .chain(gateway::crds())
+        .chain(resources::crds());
     all.map(labelled).collect()
 }
 

@@ -79,8 +79,18 @@ pub mod annotation {
 
 /// Condition types: upstream's of a JobExecution, and ours.
 pub mod condition_type {
-    /// Of a ResourceSet: everything is as it is wanted.
+    /// Of a ResourceSet: everything is as it is wanted. Of a PodGateway: pods get it. Of a GatewayClient: its pod is ready.
     pub const READY: &str = "Ready";
+    /// Of a PodGateway: all its names resolve.
+    pub const RESOLVED: &str = "Resolved";
+    /// Of a PodGateway: pods with its label are not created while no server answers.
+    pub const ENFORCED: &str = "Enforced";
+    /// Of a PodGateway: the Pod Security levels of its namespaces let its containers in.
+    pub const POD_SECURITY: &str = "PodSecurity";
+    /// Of a GatewayClient: its pod exists.
+    pub const POD_CREATED: &str = "PodCreated";
+    /// Of a GatewayClient: its pod has the gateway.
+    pub const INJECTED: &str = "Injected";
     /// The Job is not created yet, or has not started.
     pub const WAITING: &str = "Waiting";
     /// The Job has an active pod.

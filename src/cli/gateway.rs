@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 
 use super::flag::{go_bool, label_key};
-use crate::api::gateway::{Gateway, GatewaySpec, InjectedContainer, Mark, Match, SidecarMode, Unresolved};
+use crate::api::gateway::{Gateway, GatewaySpec, InjectedContainer, Mark, Match, Sidecar, SidecarMode, Unresolved};
 use crate::api::names::label::SET_GATEWAY;
 
 /// The name of the gateway that flags make.
@@ -189,16 +189,17 @@ impl GatewayArgs {
         let nothing = GatewaySpec {
             matches: spec.matches.clone(),
             init_first: spec.init_first,
-            sidecar_mode: spec.sidecar_mode,
             ..GatewaySpec::default()
         };
         if spec == nothing {
             return Ok(None);
         }
-        for (flag, container) in [("--initMountPoint", &spec.init), ("--sidecarMountPoint", &spec.sidecar)] {
-            let mounts = container
-                .as_ref()
-                .is_some_and(|container| container.mount_path.is_some());
+        let sidecar = spec.sidecar.as_ref().map(|sidecar| &sidecar.container);
+        for (flag, container) in [
+            ("--initMountPoint", spec.init.as_ref()),
+            ("--sidecarMountPoint", sidecar),
+        ] {
+            let mounts = container.is_some_and(|container| container.mount_path.is_some());
             if mounts && spec.config_map_name.is_none() {
                 return Err(format!(
                     "{flag} is where a ConfigMap is mounted: pass --configmapName too"
@@ -267,28 +268,40 @@ impl GatewayArgs {
                 label: mark(&self.set_gateway_label, &self.set_gateway_label_value),
                 annotation: mark(&self.set_gateway_annotation, &self.set_gateway_annotation_value),
                 default: self.set_gateway_default,
+                namespace_selector: None,
             },
             init: given(&self.init_image).map(|image| InjectedContainer {
                 image,
                 image_pull_policy: given(&self.init_image_pull_pol),
                 command: given(&self.init_cmd).into_iter().collect(),
                 mount_path: given(&self.init_mount_point),
+                ..InjectedContainer::default()
             }),
             init_first: self.init_image_prepend,
-            sidecar: given(&self.sidecar_image).map(|image| InjectedContainer {
-                image,
-                image_pull_policy: given(&self.sidecar_image_pull_pol),
-                command: given(&self.sidecar_cmd).into_iter().collect(),
-                mount_path: given(&self.sidecar_mount_point),
-            }),
-            sidecar_mode: if self.sidecar_as_init {
-                SidecarMode::Native
-            } else {
-                SidecarMode::Classic
-            },
+            sidecar: self.sidecar(),
             config_map_name: given(&self.configmap_name),
             unresolved: Unresolved::Fail,
         }
+    }
+
+    fn sidecar(&self) -> Option<Sidecar> {
+        let container = InjectedContainer {
+            image: given(&self.sidecar_image)?,
+            image_pull_policy: given(&self.sidecar_image_pull_pol),
+            command: given(&self.sidecar_cmd).into_iter().collect(),
+            mount_path: given(&self.sidecar_mount_point),
+            ..InjectedContainer::default()
+        };
+        let mode = if self.sidecar_as_init {
+            SidecarMode::Native
+        } else {
+            SidecarMode::Classic
+        };
+        Some(Sidecar {
+            container,
+            mode,
+            ..Sidecar::default()
+        })
     }
 }
 
@@ -389,20 +402,25 @@ mod tests {
                 label: mark("setGateway", Some("foo")),
                 annotation: mark("example.org/gateway", None),
                 default: true,
+                ..Match::default()
             },
             init: Some(InjectedContainer {
                 image: "init:1".to_owned(),
                 image_pull_policy: Some("Always".to_owned()),
                 command: vec!["/bin/init.sh".to_owned()],
                 mount_path: Some("/config".to_owned()),
-            }),
-            init_first: true,
-            sidecar: Some(InjectedContainer {
-                image: "sidecar:1".to_owned(),
-                mount_path: Some("/config".to_owned()),
                 ..InjectedContainer::default()
             }),
-            sidecar_mode: SidecarMode::Native,
+            init_first: true,
+            sidecar: Some(Sidecar {
+                container: InjectedContainer {
+                    image: "sidecar:1".to_owned(),
+                    mount_path: Some("/config".to_owned()),
+                    ..InjectedContainer::default()
+                },
+                mode: SidecarMode::Native,
+                ..Sidecar::default()
+            }),
             config_map_name: Some("settings".to_owned()),
             unresolved: Unresolved::Fail,
         };
@@ -441,7 +459,8 @@ mod tests {
             "--no-initImagePrepend",
         ];
         let spec = spec(&flags);
-        assert!(!spec.matches.default && !spec.init_first && spec.sidecar_mode == SidecarMode::Classic);
+        assert!(!spec.matches.default && !spec.init_first);
+        assert_eq!(spec.sidecar.map(|sidecar| sidecar.mode), None);
         assert!(parsed(&["--setGatewayDefault", "--no-setGatewayDefault"]).is_err());
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 
 use super::injection::names;
-use super::{Addresses, Injection, Missing, Resolv};
+use super::{Addresses, Injection, Missing, Surroundings};
 use crate::api::gateway::Gateway;
 
 /// Shared by those who answer and the one who resolves names.
@@ -15,19 +15,19 @@ pub struct Current {
     pub gateway: Gateway,
     /// A mark that is neither true nor false refuses the pod, as upstream does.
     pub strict_marks: bool,
-    resolv: Resolv,
+    surroundings: Surroundings,
     injection: ArcSwap<Result<Injection, Missing>>,
 }
 
 impl Current {
     /// A gateway of which no name has been resolved yet; addresses need not be.
     #[must_use]
-    pub fn new(gateway: Gateway, resolv: Resolv, strict_marks: bool) -> Self {
-        let injection = Injection::new(&gateway, &resolv, &Addresses::default());
+    pub fn new(gateway: Gateway, surroundings: Surroundings, strict_marks: bool) -> Self {
+        let injection = Injection::new(&gateway, &surroundings, &Addresses::default());
         Self {
             gateway,
             strict_marks,
-            resolv,
+            surroundings,
             injection: ArcSwap::from_pointee(injection),
         }
     }
@@ -42,7 +42,7 @@ impl Current {
 
     /// What pods get from now on.
     pub fn replace(&self, addresses: &Addresses) {
-        let injection = Injection::new(&self.gateway, &self.resolv, addresses);
+        let injection = Injection::new(&self.gateway, &self.surroundings, addresses);
         self.injection.store(Arc::new(injection));
     }
 
@@ -55,12 +55,12 @@ impl Current {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{addresses, gateway, resolv};
+    use super::super::fixture::{addresses, gateway, surroundings};
     use super::*;
 
     #[test]
     fn names_come_into_force_and_addresses_are() {
-        let current = Current::new(gateway(), resolv(), false);
+        let current = Current::new(gateway(), surroundings(), false);
         assert_eq!(current.names(), ["vpn.example.org", "dns.example.org"]);
         assert!(current.injection().is_err());
         current.replace(&addresses());
@@ -69,7 +69,7 @@ mod tests {
         let mut known = gateway();
         known.spec.gateway = "192.0.2.1".to_owned();
         known.spec.dns = vec!["192.0.2.1".to_owned()];
-        let current = Current::new(known, resolv(), false);
+        let current = Current::new(known, surroundings(), false);
         assert!(current.names().is_empty() && current.injection().is_ok());
     }
 }

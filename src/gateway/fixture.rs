@@ -1,7 +1,7 @@
 //! A gateway with everything, for tests.
 
-use super::{Addresses, Resolv};
-use crate::api::gateway::{Gateway, GatewaySpec, InjectedContainer, Mark, Match, SidecarMode, Unresolved};
+use super::{Addresses, Resolv, Surroundings};
+use crate::api::gateway::{Gateway, GatewaySpec, InjectedContainer, Mark, Match, Sidecar, SidecarMode, Unresolved};
 
 pub(super) fn gateway() -> Gateway {
     let mark = Some(Mark {
@@ -17,20 +17,24 @@ pub(super) fn gateway() -> Gateway {
             matches: Match {
                 label: mark.clone(),
                 annotation: mark,
-                default: false,
+                ..Match::default()
             },
             init: Some(InjectedContainer {
                 image: "init:1".to_owned(),
                 image_pull_policy: Some("Always".to_owned()),
                 command: vec!["/bin/init.sh".to_owned()],
                 mount_path: Some("/config".to_owned()),
-            }),
-            init_first: false,
-            sidecar: Some(InjectedContainer {
-                image: "sidecar:1".to_owned(),
                 ..InjectedContainer::default()
             }),
-            sidecar_mode: SidecarMode::Classic,
+            init_first: false,
+            sidecar: Some(Sidecar {
+                container: InjectedContainer {
+                    image: "sidecar:1".to_owned(),
+                    ..InjectedContainer::default()
+                },
+                mode: SidecarMode::Classic,
+                ..Sidecar::default()
+            }),
             config_map_name: Some("settings".to_owned()),
             unresolved: Unresolved::Fail,
         },
@@ -45,8 +49,12 @@ pub(super) fn addresses() -> Addresses {
     addresses
 }
 
-pub(super) fn resolv() -> Resolv {
-    Resolv::parse(
+pub(super) fn surroundings() -> Surroundings {
+    let resolv = Resolv::parse(
         "search vpn.svc.cluster.local svc.cluster.local .\nnameserver 10.96.0.10\nnameserver 10.96.0.11\noptions ndots:5",
-    )
+    );
+    Surroundings {
+        resolv,
+        native_sidecars: false,
+    }
 }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::namesakes::Place;
 use super::{Addresses, Resolv};
-use crate::api::gateway::{Gateway, GatewaySpec, InjectedContainer, SidecarMode};
+use crate::api::gateway::{Gateway, GatewaySpec, InjectedContainer, SidecarMode, SidecarStart};
 use crate::api::names::injected;
 use crate::api::review::Fragment;
 
@@ -26,10 +26,31 @@ pub struct Injection {
     pub(super) init: Option<Fragment>,
     pub(super) init_first: bool,
     pub(super) sidecar: Option<Fragment>,
-    pub(super) sidecar_mode: SidecarMode,
+    pub(super) sidecar_first: bool,
+    /// The sidecar is an init container that goes on.
+    pub(super) native: bool,
     pub(super) volume: Option<Fragment>,
     /// `NAME@DIGEST`.
     pub(super) stamp: String,
+}
+
+/// What is the same for all gateways of a cluster.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Surroundings {
+    /// Of this server's own pod.
+    pub resolv: Resolv,
+    /// The API server and every node are known to run init containers that go on.
+    pub native_sidecars: bool,
+}
+
+impl Surroundings {
+    fn is_native(&self, spec: &GatewaySpec) -> bool {
+        spec.sidecar.as_ref().is_some_and(|sidecar| match sidecar.mode {
+            SidecarMode::Auto => self.native_sidecars,
+            SidecarMode::Native => true,
+            SidecarMode::Classic => false,
+        })
+    }
 }
 
 /// The DNS of a pod, but for its namespace.
@@ -55,8 +76,8 @@ impl Injection {
     ///
     /// # Errors
     /// The address of a name is not known.
-    pub fn new(gateway: &Gateway, resolv: &Resolv, addresses: &Addresses) -> Result<Self, Missing> {
-        let spec = &gateway.spec;
+    pub fn new(gateway: &Gateway, surroundings: &Surroundings, addresses: &Addresses) -> Result<Self, Missing> {
+        let (spec, resolv) = (&gateway.spec, &surroundings.resolv);
         // Of the gateway pods are told the name alone, so that its address need not be known.
         let missing: Vec<_> = spec.dns.iter().filter(|name| addresses.of(name).is_none()).collect();
         if !missing.is_empty() {
@@ -65,11 +86,14 @@ impl Injection {
         let dns = spec.dns.iter().filter_map(|name| addresses.of(name));
         let dns: Vec<_> = dns.map(|address| address.to_string()).collect();
         let variables = variables(spec, &dns, resolv);
+        let native = surroundings.is_native(spec);
+        let start = spec.sidecar.as_ref().map(|sidecar| sidecar.start);
+        let before_init = start == Some(SidecarStart::BeforeInit);
         let init = spec.init.as_ref();
         let init = init.map(|init| container(injected::INIT, init, &variables));
         let sidecar = spec.sidecar.as_ref().map(|sidecar| {
-            let mut container = container(injected::SIDECAR, sidecar, &variables);
-            if spec.sidecar_mode == SidecarMode::Native {
+            let mut container = container(injected::SIDECAR, &sidecar.container, &variables);
+            if native {
                 container["restartPolicy"] = "Always".into();
             }
             container
@@ -81,9 +105,10 @@ impl Injection {
             }),
             dns_policy: spec.dns_policy.clone(),
             init: init.as_ref().map(Fragment::of),
-            init_first: spec.init_first,
+            init_first: spec.init_first || before_init,
             sidecar: sidecar.as_ref().map(Fragment::of),
-            sidecar_mode: spec.sidecar_mode,
+            sidecar_first: before_init && native,
+            native,
             volume: spec.config_map_name.as_deref().map(volume),
             stamp: String::new(),
         };
@@ -91,12 +116,24 @@ impl Injection {
         Ok(injection)
     }
 
+    /// What is added, in the order in which it is: what comes last to the front is the first there.
+    pub(super) fn elements(&self) -> [(&'static str, Option<&Fragment>, bool); 3] {
+        let init = (injected::INIT, self.init.as_ref(), self.init_first);
+        let sidecar = (injected::SIDECAR, self.sidecar.as_ref(), self.sidecar_first);
+        let volume = (injected::VOLUME, self.volume.as_ref(), false);
+        if self.sidecar_first {
+            [sidecar, init, volume]
+        } else {
+            [init, sidecar, volume]
+        }
+    }
+
     /// Where the element of that name goes, if there is one.
     pub(super) fn place(&self, name: &str) -> Option<Place> {
-        let (element, place) = match (name, self.sidecar_mode) {
+        let (element, place) = match (name, self.native) {
             (injected::INIT, _) => (&self.init, Place::InitContainers),
-            (injected::SIDECAR, SidecarMode::Native) => (&self.sidecar, Place::InitContainers),
-            (injected::SIDECAR, SidecarMode::Classic) => (&self.sidecar, Place::Containers),
+            (injected::SIDECAR, true) => (&self.sidecar, Place::InitContainers),
+            (injected::SIDECAR, false) => (&self.sidecar, Place::Containers),
             _ => (&self.volume, Place::Volumes),
         };
         element.as_ref().map(|_| place)
@@ -109,7 +146,11 @@ impl Injection {
             self.dns.as_ref().map(|dns| dns.config("")),
             self.dns_policy,
             text(&self.init),
-            self.init_first,
+            if self.sidecar_first {
+                json!("both")
+            } else {
+                json!(self.init_first)
+            },
             text(&self.sidecar),
             text(&self.volume),
         ]);
@@ -167,12 +208,11 @@ fn container(name: &str, wanted: &InjectedContainer, variables: &Value) -> Value
         "name": name,
         "image": wanted.image,
         "env": variables,
-        "securityContext": {
-            "capabilities": {"add": ["NET_ADMIN", "NET_RAW"]},
-            "runAsUser": 0,
-            "runAsNonRoot": false,
-        },
+        "securityContext": wanted.security_context.clone().unwrap_or_else(root),
     });
+    if let Some(resources) = &wanted.resources {
+        container["resources"] = resources.clone();
+    }
     if !wanted.command.is_empty() {
         container["command"] = json!(wanted.command);
     }
@@ -185,6 +225,15 @@ fn container(name: &str, wanted: &InjectedContainer, variables: &Value) -> Value
     container
 }
 
+/// What the scripts of gateways take to change routes.
+fn root() -> Value {
+    json!({
+        "capabilities": {"add": ["NET_ADMIN", "NET_RAW"]},
+        "runAsUser": 0,
+        "runAsNonRoot": false,
+    })
+}
+
 fn volume(config_map: &str) -> Fragment {
     let source = json!({"name": config_map, "defaultMode": VOLUME_MODE});
     Fragment::of(&json!({"name": injected::VOLUME, "configMap": source}))
@@ -192,7 +241,7 @@ fn volume(config_map: &str) -> Fragment {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{addresses, gateway, resolv};
+    use super::super::fixture::{addresses, gateway, surroundings};
     use super::*;
 
     fn tree(fragment: Option<&Fragment>) -> Value {
@@ -201,7 +250,7 @@ mod tests {
 
     #[test]
     fn both_containers_are_told_names_and_addresses() {
-        let injection = Injection::new(&gateway(), &resolv(), &addresses()).unwrap();
+        let injection = Injection::new(&gateway(), &surroundings(), &addresses()).unwrap();
         let security = json!({
             "capabilities": {"add": ["NET_ADMIN", "NET_RAW"]}, "runAsUser": 0, "runAsNonRoot": false,
         });
@@ -232,8 +281,8 @@ mod tests {
     #[test]
     fn a_native_sidecar_is_an_init_container_that_goes_on() {
         let mut gateway = gateway();
-        gateway.spec.sidecar_mode = SidecarMode::Native;
-        let injection = Injection::new(&gateway, &resolv(), &addresses()).unwrap();
+        gateway.spec.sidecar.as_mut().unwrap().mode = SidecarMode::Native;
+        let injection = Injection::new(&gateway, &surroundings(), &addresses()).unwrap();
         assert_eq!(tree(injection.sidecar.as_ref())["restartPolicy"], "Always");
         assert_eq!(tree(injection.init.as_ref()).get("restartPolicy"), None);
     }
@@ -242,7 +291,7 @@ mod tests {
     fn searches_and_options_belong_to_the_policy_none() {
         let mut gateway = gateway();
         let config = |gateway: &Gateway| {
-            let injection = Injection::new(gateway, &resolv(), &addresses()).unwrap();
+            let injection = Injection::new(gateway, &surroundings(), &addresses()).unwrap();
             injection.dns.unwrap().config("media")
         };
         let nameservers = json!(["192.0.2.7", "192.0.2.53"]);
@@ -262,35 +311,35 @@ mod tests {
 
     #[test]
     fn says_which_names_are_missing() {
-        let missing = Injection::new(&gateway(), &resolv(), &Addresses::default()).unwrap_err();
+        let missing = Injection::new(&gateway(), &surroundings(), &Addresses::default()).unwrap_err();
         assert_eq!(
             missing.to_string(),
             "its DNS servers have not resolved so far: dns.example.org"
         );
         let mut plain = gateway();
         plain.spec.dns.clear();
-        assert!(Injection::new(&plain, &resolv(), &Addresses::default()).is_ok());
+        assert!(Injection::new(&plain, &surroundings(), &Addresses::default()).is_ok());
     }
 
     #[test]
     fn the_digest_follows_everything_that_a_pod_gets() {
-        let stamp = |gateway: &Gateway, resolv: &Resolv, addresses: &Addresses| {
-            Injection::new(gateway, resolv, addresses).unwrap().stamp
+        let stamp = |gateway: &Gateway, surroundings: &Surroundings, addresses: &Addresses| {
+            Injection::new(gateway, surroundings, addresses).unwrap().stamp
         };
-        let first = stamp(&gateway(), &resolv(), &addresses());
-        assert_eq!(first, stamp(&gateway(), &resolv(), &addresses()));
+        let first = stamp(&gateway(), &surroundings(), &addresses());
+        assert_eq!(first, stamp(&gateway(), &surroundings(), &addresses()));
         assert!(first.starts_with("default@") && first.len() == "default@".len() + 2 * DIGEST);
         let mut moved = addresses();
         moved.hear("dns.example.org", &["192.0.2.8".parse().unwrap()]);
         let mut native = gateway();
-        native.spec.sidecar_mode = SidecarMode::Native;
+        native.spec.sidecar.as_mut().unwrap().mode = SidecarMode::Native;
         let mut another = gateway();
         another.spec.config_map_name = None;
         for other in [
-            stamp(&gateway(), &resolv(), &moved),
-            stamp(&gateway(), &Resolv::default(), &addresses()),
-            stamp(&native, &resolv(), &addresses()),
-            stamp(&another, &resolv(), &addresses()),
+            stamp(&gateway(), &surroundings(), &moved),
+            stamp(&gateway(), &Surroundings::default(), &addresses()),
+            stamp(&native, &surroundings(), &addresses()),
+            stamp(&another, &surroundings(), &addresses()),
         ] {
             assert_ne!(first, other);
         }

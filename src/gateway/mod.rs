@@ -15,7 +15,7 @@ mod spared;
 
 pub use addresses::{Addresses, News};
 pub use current::Current;
-pub use injection::{Injection, Missing};
+pub use injection::{Injection, Missing, Surroundings};
 pub use mutate::{Decision, Outcome, mutate};
 pub use resolv::{Resolv, ResolverOption};
 pub use spared::Spared;

@@ -167,15 +167,15 @@ fn behind(pod: &Pod<'_, '_>, injection: &Injection) -> Decision {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::fixture::{addresses, gateway, resolv};
-    use super::super::{Missing, Resolv};
+    use super::super::fixture::{addresses, gateway, surroundings};
+    use super::super::{Missing, Surroundings};
     use super::*;
     use crate::api::gateway::{Gateway, SidecarMode};
 
     fn current(change: impl FnOnce(&mut Gateway)) -> Current {
         let mut gateway = gateway();
         change(&mut gateway);
-        let current = Current::new(gateway, resolv(), false);
+        let current = Current::new(gateway, surroundings(), false);
         current.replace(&addresses());
         current
     }
@@ -248,7 +248,7 @@ mod tests {
             all(&["add /spec/initContainers/0", "add /spec/containers/-"])
         );
         assert_eq!(
-            paths(|gateway| gateway.spec.sidecar_mode = SidecarMode::Native),
+            paths(|gateway| gateway.spec.sidecar.as_mut().unwrap().mode = SidecarMode::Native),
             all(&["add /spec/initContainers/-", "add /spec/initContainers/-"])
         );
     }
@@ -273,7 +273,7 @@ mod tests {
             "add /spec/volumes/0",
             "add /metadata/annotations/gateway.stationmaster.dev~1injected",
         ];
-        let native = current(|gateway| gateway.spec.sidecar_mode = SidecarMode::Native);
+        let native = current(|gateway| gateway.spec.sidecar.as_mut().unwrap().mode = SidecarMode::Native);
         assert_eq!(paths(&object, &native), expected);
     }
 
@@ -354,7 +354,7 @@ mod tests {
             &current(|gateway| gateway.spec.matches.default = true),
         );
         assert_eq!(lenient.unwrap(), left(Outcome::Unclear, vec![warning.to_owned()]));
-        let strict = Current::new(gateway(), resolv(), true);
+        let strict = Current::new(gateway(), surroundings(), true);
         let cause = Cause::invalid("metadata.labels[setGateway]", "is neither \"true\" nor \"false\"");
         assert_eq!(
             decided(&request(&object), &strict).unwrap(),
@@ -371,7 +371,7 @@ mod tests {
     #[test]
     fn unknown_names_refuse_or_leave() {
         let mut unknown = gateway();
-        let fails = Current::new(unknown.clone(), Resolv::default(), false);
+        let fails = Current::new(unknown.clone(), Surroundings::default(), false);
         let error = decided(&request(&pod()), &fails).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -380,7 +380,7 @@ mod tests {
         );
         unknown.spec.unresolved = Unresolved::Ignore;
         let missing = Missing(vec!["dns.example.org".to_owned()]);
-        let ignores = Current::new(unknown, Resolv::default(), false);
+        let ignores = Current::new(unknown, Surroundings::default(), false);
         let expected = left(Outcome::Unresolved, vec![without(&ignores, &missing.to_string())]);
         assert_eq!(decided(&request(&pod()), &ignores).unwrap(), expected);
         // Whom it does not concern need not wait.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::lists::{End, Lists};
 use super::namesakes::Namesake;
 use super::{Error, Injection};
-use crate::api::names::{annotation, injected};
+use crate::api::names::annotation;
 use crate::api::pod::{PodMetadata, PodSpec, text};
 use crate::api::review::{Cause, Members, PatchOperation};
 use crate::api::text::Text;
@@ -66,13 +66,8 @@ impl<'p, 'a> Pod<'p, 'a> {
         for left in self.leftovers(injection) {
             lists.at(left.place).remove(&mut patch, left.name);
         }
-        for (name, element) in [
-            (injected::INIT, &injection.init),
-            (injected::SIDECAR, &injection.sidecar),
-            (injected::VOLUME, &injection.volume),
-        ] {
+        for (name, element, is_first) in injection.elements() {
             if let (Some(element), Some(place)) = (element, injection.place(name)) {
-                let is_first = name == injected::INIT && injection.init_first;
                 let end = if is_first { End::First } else { End::Last };
                 lists.at(place).put(&mut patch, (name, element), end, keep);
             }

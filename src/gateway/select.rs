@@ -81,6 +81,7 @@ mod tests {
                 label: Some(mark(None)),
                 annotation: Some(mark(None)),
                 default,
+                ..Match::default()
             };
             for metadata in [json!({}), json!({"labels": {"other": "true"}, "annotations": null})] {
                 assert_eq!(selected(&rule, &metadata), (default, 0));
@@ -130,7 +131,7 @@ mod tests {
         let rule = Match {
             label: Some(mark(None)),
             annotation: Some(mark(None)),
-            default: false,
+            ..Match::default()
         };
         for (label, annotation, expected) in [
             ("true", "false", (false, 0)),

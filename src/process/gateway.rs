@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use crate::cli::{Component, ServeArgs};
 use crate::clients::resolver;
-use crate::gateway::{Addresses, Current, News, Resolv};
+use crate::gateway::{Addresses, Current, News, Resolv, Surroundings};
 use crate::serve::Gateways;
 use crate::serve::health::{Gate, Readiness};
 
@@ -50,7 +50,11 @@ impl Followed {
         let path = &args.gateway.resolv_conf;
         let text = resolver::configuration(path).await;
         let text = text.with_context(|| format!("cannot read {}: pass --resolv-conf", path.display()))?;
-        let current = Current::new(gateway, Resolv::parse(&text), args.gateway.strict_labels);
+        let surroundings = Surroundings {
+            resolv: Resolv::parse(&text),
+            native_sidecars: false,
+        };
+        let current = Current::new(gateway, surroundings, args.gateway.strict_labels);
         let followed = Self {
             current: Arc::new(current),
             gate: readiness.gate("names of the gateway"),

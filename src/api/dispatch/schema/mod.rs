@@ -1,16 +1,12 @@
 //! Schemas of our CRDs that no derive can write: the Job of a JobTemplate, taken from Kubernetes' own types and made
 //! structural, and the fields of a status as upstream has them.
 
-mod structural;
-mod tables;
-
 use k8s_openapi::api::batch::v1::JobTemplateSpec;
 use k8s_openapi::api::core::v1::ObjectReference;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::{Schema, SchemaGenerator};
 use serde_json::json;
 
-use structural::{overlay, structural};
+use crate::api::structural::{conditions_of, structural};
 
 /// `spec.jobTemplate`: a batch/v1 JobTemplateSpec whose strings may be templates, so that none has a format.
 pub(super) fn job_template(_: &mut SchemaGenerator) -> Schema {
@@ -24,30 +20,9 @@ pub(super) fn job_reference(_: &mut SchemaGenerator) -> Schema {
     schema
 }
 
-/// `status.conditions`: `metav1.Condition` with upstream's limits, except on the length of a message: a status must
-/// not be refused because an API server was verbose.
+/// `status.conditions`, as upstream has them.
 pub(super) fn conditions(_: &mut SchemaGenerator) -> Schema {
-    let mut condition = structural::<Condition>().to_value();
-    let limits = [
-        ("lastTransitionTime", json!({"format": "date-time"})),
-        ("observedGeneration", json!({"minimum": 0})),
-        (
-            "reason",
-            json!({"maxLength": 1024, "minLength": 1, "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"}),
-        ),
-        ("status", json!({"enum": ["True", "False", "Unknown"]})),
-        ("type", json!({"maxLength": 316})),
-    ];
-    for (field, limit) in limits {
-        overlay(&mut condition["properties"][field], limit);
-    }
-    schemars::json_schema!({
-        "description": "Waiting, Running and Succeeded.",
-        "type": "array",
-        "items": condition,
-        "x-kubernetes-list-type": "map",
-        "x-kubernetes-list-map-keys": ["type"],
-    })
+    conditions_of("Waiting, Running and Succeeded.")
 }
 
 /// A spec that cannot change. Scalar by scalar: the API server refuses rules whose cost it cannot bound.

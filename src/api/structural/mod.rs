@@ -1,13 +1,16 @@
 //! One of Kubernetes' types as a structural schema: no references, and no keyword that a CRD may not have.
 
+mod tables;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::{Map, Value, json};
 
-use super::tables::{ATOMIC, KEYED_LISTS, NAMELESS, OPEN, SETS, defaults, metadata};
+use tables::{ATOMIC, KEYED_LISTS, NAMELESS, OPEN, SETS, defaults, metadata};
 
 /// The schema of one of Kubernetes' types without references, and without what a CRD may not say.
-pub(super) fn structural<T: JsonSchema>() -> Schema {
+pub(in crate::api) fn structural<T: JsonSchema>() -> Schema {
     let mut root = SchemaSettings::draft2020_12()
         .into_generator()
         .into_root_schema_for::<T>();
@@ -17,6 +20,32 @@ pub(super) fn structural<T: JsonSchema>() -> Schema {
     };
     let schemas = Schemas { definitions };
     Schema::try_from(schemas.object(&T::schema_name(), &root.to_value(), Descriptions::Kept)).unwrap_or_default()
+}
+
+/// `metav1.Condition` with its limits, except on the length of a message: a status must not be refused because an API
+/// server was verbose.
+pub(in crate::api) fn conditions_of(description: &str) -> Schema {
+    let mut condition = structural::<Condition>().to_value();
+    let limits = [
+        ("lastTransitionTime", json!({"format": "date-time"})),
+        ("observedGeneration", json!({"minimum": 0})),
+        (
+            "reason",
+            json!({"maxLength": 1024, "minLength": 1, "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$"}),
+        ),
+        ("status", json!({"enum": ["True", "False", "Unknown"]})),
+        ("type", json!({"maxLength": 316})),
+    ];
+    for (field, limit) in limits {
+        overlay(&mut condition["properties"][field], limit);
+    }
+    schemars::json_schema!({
+        "description": description,
+        "type": "array",
+        "items": condition,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+    })
 }
 
 /// Whether descriptions are part of the result. Below the pod spec they would be three quarters of the CRD, which then
@@ -133,7 +162,7 @@ fn required_without_name(schema: &mut Value) {
 }
 
 /// Gives a schema further keywords.
-pub(super) fn overlay(schema: &mut Value, more: Value) {
+pub(in crate::api) fn overlay(schema: &mut Value, more: Value) {
     if let (Some(schema), Value::Object(more)) = (schema.as_object_mut(), more) {
         schema.extend(more);
     }
