@@ -14,7 +14,7 @@ pub use call::{DryRun, place};
 pub use connect::ConnectError;
 pub use error::{Error, Failure, Object};
 pub use kind::{Kind, KindError, MetadataEvent};
-pub use watch::Templates;
+pub use watch::{Kept, Templates, Watched};
 
 /// A connection to one cluster; cheap to clone.
 #[derive(Clone)]

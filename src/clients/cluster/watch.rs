@@ -18,26 +18,45 @@ use crate::api::dispatch::view::JobTemplate;
 
 /// Objects of one page of a list: what a page holds of payloads is in memory while it is read.
 const PAGE_SIZE: u32 = 100;
-/// Changes of templates that a slow listener may be behind before it is told that it missed some.
+/// Changes that a slow listener may be behind before it is told that it missed some.
 const CHANGES: usize = 256;
 /// kubectl's copy of the whole object; nobody here reads it.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// All JobTemplates of the cluster, kept current by one watch.
+/// All JobTemplates of the cluster.
+pub type Templates = Watched<JobTemplate>;
+
+/// What a kind needs so that all its objects are kept.
+pub trait Kept: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static {}
+
+impl<K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static> Kept for K {}
+
+/// All objects of one kind in the cluster, kept current by one watch.
 #[derive(Clone)]
-pub struct Templates {
-    store: Store<JobTemplate>,
-    changes: broadcast::Sender<ObjectRef<JobTemplate>>,
+pub struct Watched<K: Kept> {
+    store: Store<K>,
+    changes: broadcast::Sender<ObjectRef<K>>,
 }
 
-impl Templates {
-    /// The template of that name, if the watch has seen it.
+impl<K: Kept> Watched<K> {
+    /// The object of that name, if the watch has seen it; the namespace is empty for kinds that have none.
     #[must_use]
-    pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<JobTemplate>> {
-        self.store.get(&ObjectRef::new(name).within(namespace))
+    pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
+        let reference = ObjectRef::new(name);
+        self.store.get(&if namespace.is_empty() {
+            reference
+        } else {
+            reference.within(namespace)
+        })
     }
 
-    /// Whether the first list is complete: until then a missing template means nothing.
+    /// Every object, in no order.
+    #[must_use]
+    pub fn all(&self) -> Vec<Arc<K>> {
+        self.store.state()
+    }
+
+    /// Whether the first list is complete: until then a missing object means nothing.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         use futures::FutureExt;
@@ -52,31 +71,36 @@ impl Templates {
         self.store.wait_until_ready().await.is_ok()
     }
 
-    /// Hears of every template that is added, changed or deleted from now on.
+    /// Hears of every object that is added, changed or deleted from now on.
     #[must_use]
-    pub fn changes(&self) -> broadcast::Receiver<ObjectRef<JobTemplate>> {
+    pub fn changes(&self) -> broadcast::Receiver<ObjectRef<K>> {
         self.changes.subscribe()
     }
 }
 
 impl Cluster {
-    /// Opens the watch of JobTemplates. The future runs it until `stop`; the store is filled while it is polled.
+    /// Opens the watch of JobTemplates.
     pub fn templates(&self, stop: CancellationToken) -> (Templates, impl Future<Output = ()> + Send + use<>) {
-        let (store, mut writer) = reflector::store::<JobTemplate>();
+        self.watched(stop)
+    }
+
+    /// Opens the watch of one kind. The future runs it until `stop`; the store is filled while it is polled.
+    pub fn watched<K: Kept>(&self, stop: CancellationToken) -> (Watched<K>, impl Future<Output = ()> + Send + use<K>) {
+        let (store, mut writer) = reflector::store::<K>();
         let changes = broadcast::Sender::new(CHANGES);
-        let templates = Templates {
+        let watched = Watched {
             store,
             changes: changes.clone(),
         };
-        let mut events = Box::pin(self.watch::<JobTemplate>().take_until(stop.cancelled_owned()));
+        let mut events = Box::pin(self.watch::<K>().take_until(stop.cancelled_owned()));
         let run = async move {
             let store = writer.as_reader();
             while let Some(event) = events.next().await {
                 let mut affected = Vec::new();
                 match &event {
                     watcher::Event::Init | watcher::Event::InitApply(_) => {}
-                    watcher::Event::Apply(template) | watcher::Event::Delete(template) => {
-                        affected.push(ObjectRef::from_obj(template));
+                    watcher::Event::Apply(object) | watcher::Event::Delete(object) => {
+                        affected.push(ObjectRef::from_obj(object));
                     }
                     // What the new list lacks is gone.
                     watcher::Event::InitDone => affected.extend(all(&store)),
@@ -86,13 +110,13 @@ impl Cluster {
                 if matches!(event, watcher::Event::InitDone) {
                     affected.extend(all(&store));
                 }
-                for template in affected {
+                for object in affected {
                     // Nobody listening is no error: only the leader does.
-                    let _ = changes.send(template);
+                    let _ = changes.send(object);
                 }
             }
         };
-        (templates, run)
+        (watched, run)
     }
 
     /// Lists and then follows all objects of one kind; failures are logged, waited out and never end the stream.
@@ -110,11 +134,11 @@ impl Cluster {
     }
 }
 
-fn all(store: &Store<JobTemplate>) -> Vec<ObjectRef<JobTemplate>> {
+fn all<K: Kept>(store: &Store<K>) -> Vec<ObjectRef<K>> {
     store
         .state()
         .iter()
-        .map(|template| ObjectRef::from_obj(&**template))
+        .map(|object| ObjectRef::from_obj(&**object))
         .collect()
 }
 
