@@ -17,7 +17,7 @@ use common::serve::args;
 use http_body_util::BodyExt;
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
-use stationmaster::gateway::{Addresses, Current, Resolv, Surroundings};
+use stationmaster::gateway::{Addresses, InForce, Resolv, Rules, Surroundings, shared};
 use stationmaster::serve::health::Readiness;
 use stationmaster::serve::{Gateways, State, router};
 use tower::ServiceExt;
@@ -55,17 +55,20 @@ fn state(case: &Value) -> State {
             resolv,
             native_sidecars: false,
         };
-        let current = Current::new(gateway, surroundings, args.gateway.strict_labels);
         let mut addresses = Addresses::default();
         for (name, answer) in case["addresses"].as_object().unwrap() {
             addresses.hear(name, &serde_json::from_value::<Vec<_>>(answer.clone()).unwrap());
         }
-        current.replace(&addresses);
+        let rules = Rules {
+            strict_marks: args.gateway.strict_labels,
+            ..Rules::default()
+        };
+        let in_force = InForce::new(vec![gateway], (&surroundings, &addresses), rules, true);
         let resolved = Readiness::default().gate("names of the gateway");
         if case["resolved"] != false {
             resolved.open();
         }
-        Gateways::new(Arc::new(current), resolved, &mut registry)
+        Gateways::new(shared(in_force), None, resolved, &mut registry)
     });
     State {
         gateways,
@@ -222,7 +225,7 @@ async fn counted(flags: &[&str], pods: &[(Value, bool)]) -> Vec<String> {
 
 #[tokio::test]
 async fn marked_pods_are_counted_by_what_became_of_them() {
-    let line = |outcome| format!("{{gateway=\"default\",outcome=\"{outcome}\"}} 1");
+    let line = |(gateway, outcome)| format!("{{gateway=\"{gateway}\",outcome=\"{outcome}\"}} 1");
     let marks = [
         (json!("true"), false),
         (json!("true"), true),
@@ -233,14 +236,24 @@ async fn marked_pods_are_counted_by_what_became_of_them() {
     for (flags, outcomes) in [
         (
             &["--gateway=192.0.2.1"][..],
-            &["host network", "injected", "unclear mark", "undecodable"][..],
+            [
+                ("", "unclear mark"),
+                ("", "undecodable"),
+                ("default", "host network"),
+                ("default", "injected"),
+            ],
         ),
         (
             &["--DNS=a.b", "--strict-labels"],
-            &["host network", "refused mark", "undecodable", "unresolved"],
+            [
+                ("", "refused mark"),
+                ("", "undecodable"),
+                ("default", "host network"),
+                ("default", "unresolved"),
+            ],
         ),
     ] {
-        let expected: Vec<_> = outcomes.iter().map(line).collect();
+        let expected: Vec<_> = outcomes.into_iter().map(line).collect();
         assert_eq!(counted(flags, &marks).await, expected);
     }
 }

@@ -11,7 +11,7 @@ const IMPURE: [&str; 10] = [
     ".await",
     "async ",
     "kube::Client",
-    "Client::",
+    " Client::",
     "axum::",
     "tokio::",
     "std::fs",

@@ -13,7 +13,8 @@ use super::resources::{DispatchMode, ResourceArgs};
 /// Flags of `serve`.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
-    /// What this process does. Only execute, controllers and --dispatch native need a cluster and a kubeconfig.
+    /// What this process does. Only execute, gateways, controllers and --dispatch native need a cluster and a
+    /// kubeconfig.
     /// [default: all; admission alone where --gateway, --DNS, --initImage and the like make a gateway]
     #[arg(long, value_name = "LIST", value_enum, value_delimiter = ',')]
     components: Option<Vec<Component>>,
@@ -67,6 +68,12 @@ impl ServeArgs {
         self.components.is_none() && self.gateway.makes_a_gateway()
     }
 
+    /// Whether PodGateways are read.
+    #[must_use]
+    pub fn reads_gateways(&self) -> bool {
+        self.is_on(Component::Gateways)
+    }
+
     /// Whether this process itself applies the folder of templates.
     #[must_use]
     pub fn is_native(&self) -> bool {
@@ -86,17 +93,20 @@ pub enum Component {
     Execute,
     /// With --templates-folder: `/sync`, `/finalize` and `/customize`, or the reconciler of --dispatch native.
     Sync,
+    /// PodGateways: read for `/mutate-pods`.
+    Gateways,
     /// The reconcilers.
     Controllers,
 }
 
 impl Component {
     /// Every component, in the order of the documentation.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Admission,
         Self::Conversion,
         Self::Execute,
         Self::Sync,
+        Self::Gateways,
         Self::Controllers,
     ];
 }

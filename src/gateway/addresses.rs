@@ -47,6 +47,18 @@ impl Addresses {
         self.failing.len()
     }
 
+    /// Whether the name fails now.
+    #[must_use]
+    pub fn is_failing(&self, name: &str) -> bool {
+        self.failing.contains(name)
+    }
+
+    /// Forgets all names but those.
+    pub fn keep(&mut self, is_kept: impl Fn(&String) -> bool) {
+        self.known.retain(|name, _| is_kept(name));
+        self.failing.retain(|name| is_kept(name));
+    }
+
     /// The address of a name, or the address that the name is.
     #[must_use]
     pub fn of(&self, name: &str) -> Option<IpAddr> {

@@ -6,18 +6,26 @@ mod current;
 mod fixture;
 mod injection;
 mod lists;
+mod marks;
 mod mutate;
+mod names;
 mod namesakes;
+mod overlap;
 mod patch;
 mod resolv;
 mod select;
+mod selector;
 mod spared;
 
 pub use addresses::{Addresses, News};
-pub use current::Current;
+pub use current::{Choice, Current, InForce, Namespaces, Rules, Shared, shared, unresolved_names};
 pub use injection::{Injection, Missing, Surroundings};
+pub use marks::Marks;
 pub use mutate::{Decision, Outcome, mutate};
+pub use names::Names;
+pub use overlap::{Overlap, clash, in_order};
 pub use resolv::{Resolv, ResolverOption};
+pub use selector::{Labels, selects};
 pub use spared::Spared;
 
 /// Why nothing can be decided about a request.
@@ -37,15 +45,40 @@ pub enum Error {
         /// What is not known.
         missing: Missing,
     },
+    /// It has to get the gateway if the namespace is one of its own, and nobody knows that namespace yet.
+    #[error("it is not known yet whether namespace {namespace:?} is one of gateway {gateway:?}: try again in a moment")]
+    UnknownNamespace {
+        /// Name of the gateway.
+        gateway: String,
+        /// Where the pod is created.
+        namespace: String,
+    },
+    /// It is marked for a gateway, and nobody knows yet which there are.
+    #[error(
+        "the pod is marked for a gateway, and the PodGateways are not known yet: try again in a moment, or install \
+         their CustomResourceDefinition"
+    )]
+    Unknown,
 }
 
 impl Error {
+    /// Name of the gateway that it is about, if it is about one.
+    #[must_use]
+    pub fn gateway(&self) -> &str {
+        match self {
+            Self::Undecodable(_) | Self::Unknown => "",
+            Self::Unresolved { gateway, .. } | Self::UnknownNamespace { gateway, .. } => gateway,
+        }
+    }
+
     /// What becomes of the pod, in one word.
     #[must_use]
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Undecodable(_) => "undecodable",
             Self::Unresolved { .. } => "unresolved",
+            Self::UnknownNamespace { .. } => "unknown namespace",
+            Self::Unknown => "unknown gateways",
         }
     }
 }

@@ -2,11 +2,10 @@
 //! view, and the same pod sent twice gets an empty one.
 
 use super::patch::Pod;
-use super::select::select;
-use super::{Current, Error, Injection, Spared};
+use super::{Current, Error, InForce, Injection, Namespaces, Spared};
 use crate::api::gateway::Unresolved;
 use crate::api::pod::{PodMetadata, PodSpec};
-use crate::api::review::{AdmissionRequest, Cause, Verdict};
+use crate::api::review::{AdmissionRequest, Cause, Members, Verdict};
 use crate::api::text::Text;
 
 /// What was decided about a pod.
@@ -16,6 +15,8 @@ pub struct Decision {
     pub verdict: Verdict,
     /// What became of the pod.
     pub outcome: Outcome,
+    /// Name of the gateway that was chosen; empty when none was.
+    pub gateway: String,
 }
 
 /// What became of a pod.
@@ -60,8 +61,12 @@ impl Outcome {
 /// Decides what a pod gets before it is created. Later its containers cannot be changed.
 ///
 /// # Errors
-/// The pod cannot be decoded, or has to get a gateway of which a name is not known.
-pub fn mutate(request: &AdmissionRequest<'_>, current: &Current) -> Result<Decision, Error> {
+/// The pod cannot be decoded, or has to get a gateway of which not everything is known.
+pub fn mutate(
+    request: &AdmissionRequest<'_>,
+    in_force: &InForce,
+    namespaces: &dyn Namespaces,
+) -> Result<Decision, Error> {
     let kind = &request.kind;
     let is_pod = kind.kind == "Pod" && kind.group.is_empty() && request.sub_resource.is_empty();
     let object = request.object.as_ref();
@@ -69,27 +74,37 @@ pub fn mutate(request: &AdmissionRequest<'_>, current: &Current) -> Result<Decis
         return Ok(Decision::default());
     };
     let metadata = PodMetadata::of(object)?;
-    let selected = select(&current.gateway.spec.matches, &metadata)?;
-    if current.strict_marks && !selected.unclear.is_empty() {
-        return Ok(refused(Outcome::RefusedMark, selected.unclear));
+    let namespace = match Text::of(metadata.namespace.as_ref()) {
+        "" => &request.namespace,
+        namespace => namespace,
+    };
+    let choice = in_force.choose(&metadata, namespace, namespaces)?;
+    if in_force.strict_marks() && !choice.unclear.is_empty() {
+        return Ok(refused(Outcome::RefusedMark, choice.unclear));
     }
-    let mut warnings = warnings(&selected.unclear);
-    let Some(members) = object.spec.as_ref().filter(|_| selected.chosen) else {
+    let warnings = warnings(&choice.unclear);
+    let (Some(members), Some(current)) = (object.spec.as_ref(), choice.gateway) else {
         return Ok(left(Outcome::unmarked(&warnings), warnings));
     };
+    let mut decision = decided(current, (namespace, &metadata, members), warnings)?;
+    decision.gateway.clone_from(&current.gateway.name);
+    Ok(decision)
+}
+
+/// Decides what a pod gets of the gateway that is for it.
+fn decided(
+    current: &Current,
+    (namespace, metadata, members): (&str, &PodMetadata<'_>, &Members<'_>),
+    mut warnings: Vec<String>,
+) -> Result<Decision, Error> {
     let spec = PodSpec::of(members)?;
-    if let Some(spared) = Spared::of(&metadata, &spec)? {
+    if let Some(spared) = Spared::of(metadata, &spec)? {
         warnings.push(without(current, spared.reason()));
         return Ok(left(Outcome::Spared(spared), warnings));
     }
-    let injection = current.injection();
-    match &*injection {
+    match &current.injection {
         Ok(injection) => {
-            let namespace = match Text::of(metadata.namespace.as_ref()) {
-                "" => &request.namespace,
-                namespace => namespace,
-            };
-            let pod = Pod::of(namespace, &metadata, (members, &spec), injection)?;
+            let pod = Pod::of(namespace, metadata, (members, &spec), injection)?;
             Ok(behind(&pod, injection).warned(warnings))
         }
         Err(missing) if current.gateway.spec.unresolved == Unresolved::Ignore => {
@@ -125,7 +140,11 @@ fn refused(outcome: Outcome, causes: Vec<Cause>) -> Decision {
         causes,
         ..Verdict::default()
     };
-    Decision { verdict, outcome }
+    Decision {
+        verdict,
+        outcome,
+        ..Decision::default()
+    }
 }
 
 fn left(outcome: Outcome, warnings: Vec<String>) -> Decision {
@@ -160,7 +179,11 @@ fn behind(pod: &Pod<'_, '_>, injection: &Injection) -> Decision {
         patch,
         ..Verdict::default()
     };
-    Decision { verdict, outcome }
+    Decision {
+        verdict,
+        outcome,
+        ..Decision::default()
+    }
 }
 
 #[cfg(test)]
@@ -168,16 +191,35 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::super::fixture::{addresses, gateway, surroundings};
-    use super::super::{Missing, Surroundings};
+    use super::super::{Addresses, Labels, Missing, Rules};
     use super::*;
     use crate::api::gateway::{Gateway, SidecarMode};
 
-    fn current(change: impl FnOnce(&mut Gateway)) -> Current {
+    struct Nowhere;
+
+    impl Namespaces for Nowhere {
+        fn labels(&self, _: &str) -> Option<Labels> {
+            None
+        }
+    }
+
+    fn current(change: impl FnOnce(&mut Gateway)) -> InForce {
         let mut gateway = gateway();
         change(&mut gateway);
-        let current = Current::new(gateway, surroundings(), false);
-        current.replace(&addresses());
-        current
+        in_force(gateway, &addresses(), false)
+    }
+
+    fn in_force(gateway: Gateway, addresses: &Addresses, strict_marks: bool) -> InForce {
+        let rules = Rules {
+            strict_marks,
+            ..Rules::default()
+        };
+        InForce::new(vec![gateway], (&surroundings(), addresses), rules, true)
+    }
+
+    fn chosen(mut decision: Decision) -> Decision {
+        "default".clone_into(&mut decision.gateway);
+        decision
     }
 
     fn pod() -> Value {
@@ -194,14 +236,18 @@ mod tests {
         })
     }
 
-    fn decided(request: &Value, current: &Current) -> Result<Decision, Error> {
+    fn decided(request: &Value, in_force: &InForce) -> Result<Decision, Error> {
         let text = request.to_string();
-        mutate(&serde_json::from_str(&text).expect("the fixture is a request"), current)
+        mutate(
+            &serde_json::from_str(&text).expect("the fixture is a request"),
+            in_force,
+            &Nowhere,
+        )
     }
 
     /// The paths that are changed.
-    fn paths(object: &Value, current: &Current) -> Vec<String> {
-        let decision = decided(&request(object), current).unwrap();
+    fn paths(object: &Value, in_force: &InForce) -> Vec<String> {
+        let decision = decided(&request(object), in_force).unwrap();
         let patch = json!(decision.verdict.patch);
         let operations = patch.as_array().unwrap().iter();
         let told = |operation: &Value| format!("{} {}", operation["op"], operation["path"]).replace('"', "");
@@ -280,7 +326,7 @@ mod tests {
     #[test]
     fn what_others_made_of_ours_is_kept() {
         let current = current(|_| ());
-        let stamp = current.injection().as_ref().as_ref().unwrap().stamp.clone();
+        let stamp = current.all()[0].injection.as_ref().unwrap().stamp.clone();
         let mut object = pod();
         object["metadata"]["annotations"] = json!({"gateway.stationmaster.dev/injected": stamp});
         object["spec"] = json!({
@@ -295,7 +341,7 @@ mod tests {
             "volumes": [{"name": "gateway-configmap"}],
         });
         let decision = decided(&request(&object), &current).unwrap();
-        assert_eq!(decision, left(Outcome::Unchanged, Vec::new()));
+        assert_eq!(decision, chosen(left(Outcome::Unchanged, Vec::new())));
         // What another webhook added stays, too.
         let mut added = object.clone();
         added["spec"]["dnsConfig"]["searches"] = json!(["example.org", "media.svc.cluster.local", "svc.cluster.local"]);
@@ -340,7 +386,7 @@ mod tests {
         object["spec"]["hostNetwork"] = json!(true);
         let warning = "the pod is not put behind gateway \"default\": it has hostNetwork: true, and the routes would be \
                        the node's";
-        let expected = left(Outcome::Spared(Spared::HostNetwork), vec![warning.to_owned()]);
+        let expected = chosen(left(Outcome::Spared(Spared::HostNetwork), vec![warning.to_owned()]));
         assert_eq!(decided(&request(&object), &current(|_| ())).unwrap(), expected);
     }
 
@@ -354,7 +400,7 @@ mod tests {
             &current(|gateway| gateway.spec.matches.default = true),
         );
         assert_eq!(lenient.unwrap(), left(Outcome::Unclear, vec![warning.to_owned()]));
-        let strict = Current::new(gateway(), surroundings(), true);
+        let strict = in_force(gateway(), &addresses(), true);
         let cause = Cause::invalid("metadata.labels[setGateway]", "is neither \"true\" nor \"false\"");
         assert_eq!(
             decided(&request(&object), &strict).unwrap(),
@@ -371,7 +417,7 @@ mod tests {
     #[test]
     fn unknown_names_refuse_or_leave() {
         let mut unknown = gateway();
-        let fails = Current::new(unknown.clone(), Surroundings::default(), false);
+        let fails = in_force(unknown.clone(), &Addresses::default(), false);
         let error = decided(&request(&pod()), &fails).unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -380,8 +426,9 @@ mod tests {
         );
         unknown.spec.unresolved = Unresolved::Ignore;
         let missing = Missing(vec!["dns.example.org".to_owned()]);
-        let ignores = Current::new(unknown, Surroundings::default(), false);
-        let expected = left(Outcome::Unresolved, vec![without(&ignores, &missing.to_string())]);
+        let ignores = in_force(unknown, &Addresses::default(), false);
+        let warning = without(&ignores.all()[0], &missing.to_string());
+        let expected = chosen(left(Outcome::Unresolved, vec![warning]));
         assert_eq!(decided(&request(&pod()), &ignores).unwrap(), expected);
         // Whom it does not concern need not wait.
         let other = request(&json!({"metadata": {}, "spec": {}}));

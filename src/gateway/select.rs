@@ -1,53 +1,61 @@
 //! Which pods get a gateway: an annotation decides before a label, a label before the default.
 
-use super::Error;
+use super::{Error, Marks};
 use crate::api::gateway::{Mark, Match};
-use crate::api::pod::{PodMetadata, text};
-use crate::api::review::{Cause, Members};
+use crate::api::review::Cause;
 use crate::api::text::go_bool;
 
 /// What is said of one pod.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Selected {
-    /// It gets the gateway.
-    pub(super) chosen: bool,
+    /// What says that it gets the gateway.
+    pub(super) by: Rank,
     /// Marks that say neither yes nor no, and count as no.
     pub(super) unclear: Vec<Cause>,
 }
 
+/// What gives a pod a gateway; each comes before the ones above it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    #[default]
+    Nothing,
+    Default,
+    Label,
+    Annotation,
+}
+
 /// Reads the marks of a pod.
-pub(super) fn select(rule: &Match, metadata: &PodMetadata<'_>) -> Result<Selected, Error> {
-    let marks = [
-        ("labels", &rule.label, metadata.labels.as_ref()),
-        ("annotations", &rule.annotation, metadata.annotations.as_ref()),
-    ];
+pub(super) fn select(rule: &Match, marks: &impl Marks) -> Result<Selected, Error> {
     let mut selected = Selected {
-        chosen: rule.default,
+        by: if rule.default { Rank::Default } else { Rank::Nothing },
         unclear: Vec::new(),
     };
-    for (place, mark, members) in marks {
-        let said = mark.as_ref().map(|mark| said(place, mark, members)).transpose()?;
-        match said.flatten() {
-            None => {}
-            Some(Ok(said)) => selected.chosen = said,
-            Some(Err(unclear)) => {
-                selected.chosen = false;
-                selected.unclear.push(unclear);
+    let label = rule.label.as_ref().map(|mark| (mark, marks.label(&mark.key)));
+    let annotation = rule.annotation.as_ref().map(|mark| (mark, marks.annotation(&mark.key)));
+    for (place, rank, found) in [
+        ("labels", Rank::Label, label),
+        ("annotations", Rank::Annotation, annotation),
+    ] {
+        let Some((mark, value)) = found else { continue };
+        let Some(value) = value? else { continue };
+        selected.by = match says(mark, &value) {
+            Some(true) => rank,
+            Some(false) => Rank::Nothing,
+            None => {
+                selected.unclear.push(unclear(place, &mark.key));
+                Rank::Nothing
             }
-        }
+        };
     }
     Ok(selected)
 }
 
-/// What one mark says, if the pod has it.
-fn said(place: &str, mark: &Mark, members: Option<&Members<'_>>) -> Result<Option<Result<bool, Cause>>, Error> {
-    let Some(found) = text(members, &mark.key)? else {
-        return Ok(None);
-    };
-    Ok(Some(match &mark.value {
-        Some(value) => Ok(*value == *found.0),
-        None => go_bool(&found.0).ok_or_else(|| unclear(place, &mark.key)),
-    }))
+/// Yes or no, if it is either.
+fn says(mark: &Mark, found: &str) -> Option<bool> {
+    match &mark.value {
+        Some(value) => Some(value == found),
+        None => go_bool(found),
+    }
 }
 
 /// Names the key alone: the log repeats it, and a value can be a whole document.
@@ -60,6 +68,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::api::pod::PodMetadata;
 
     fn mark(value: Option<&str>) -> Mark {
         Mark {
@@ -70,8 +79,9 @@ mod tests {
 
     fn selected(rule: &Match, metadata: &Value) -> (bool, usize) {
         let text = metadata.to_string();
-        let selected = select(rule, &serde_json::from_str(&text).unwrap()).unwrap();
-        (selected.chosen, selected.unclear.len())
+        let metadata: PodMetadata<'_> = serde_json::from_str(&text).unwrap();
+        let selected = select(rule, &metadata).unwrap();
+        (selected.by > Rank::Nothing, selected.unclear.len())
     }
 
     #[test]

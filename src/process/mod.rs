@@ -52,7 +52,7 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     let readiness = Readiness::default();
     // The other parts read nothing but what they are asked about, and the folder.
     let dispatches = args.is_on(Component::Execute) || args.is_on(Component::Controllers);
-    let cluster = if dispatches || args.is_native() {
+    let cluster = if dispatches || args.is_native() || args.reads_gateways() {
         Some(Cluster::connect(args.controllers.kubeconfig.as_deref()).await?)
     } else {
         None
@@ -63,8 +63,8 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     let hooks = followed.as_ref().filter(|_| !args.is_native());
     let hooks = hooks.map(|followed| followed.hooks(args, &mut registry));
     let resources = followed.as_ref().and_then(|followed| followed.resources(args));
-    let behind = gateway::Followed::of(args, &readiness, &mut registry).await?;
-    let gateways = behind.as_ref().map(|behind| behind.gateways(&mut registry));
+    let behind = gateway::Followed::of(args, cluster.as_ref(), &readiness, &mut registry).await?;
+    let gateways = behind.as_ref().map(|(behind, _)| behind.answering(&mut registry));
     let state = State {
         cluster,
         templates,
@@ -88,7 +88,7 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
         ended = halves => ended,
         again = signals.twice(&stop) => again,
         () = watches => anyhow::bail!("the watch of job templates has ended"),
-        () = names => anyhow::bail!("the names of the gateway are not resolved any more"),
+        () = names => anyhow::bail!("the gateways are not followed any more"),
         () = follow => anyhow::bail!("the folder of templates is not followed any more"),
     }
 }

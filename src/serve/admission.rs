@@ -52,14 +52,14 @@ async fn respond(state: &AppState, route: &'static str, request: Request) -> Res
             return error.into_response();
         }
     };
-    let answer = answer(state, route, &body, started);
+    let answer = answer(state, route, &body, started).await;
     body.answered(answer)
 }
 
-fn answer(state: &AppState, route: &'static str, body: &[u8], started: Instant) -> Response {
+async fn answer(state: &AppState, route: &'static str, body: &[u8], started: Instant) -> Response {
     let review = decode(body);
     let answer = match &review {
-        Ok(review) => Answer::to(&review.request, decide(state, route, &review.request)),
+        Ok(review) => Answer::to(&review.request, decide(state, route, &review.request).await),
         Err(undecodable) => Answer::invalid(undecodable),
     };
     state.metrics.observe(route, answer.decision(), started);
@@ -104,17 +104,17 @@ fn log(route: &'static str, request: Option<&AdmissionRequest<'_>>, answer: &Ans
 }
 
 /// Asks the domain, which knows its kinds.
-fn decide(state: &AppState, route: &'static str, request: &AdmissionRequest<'_>) -> Result<Verdict, Refusal> {
+async fn decide(state: &AppState, route: &'static str, request: &AdmissionRequest<'_>) -> Result<Verdict, Refusal> {
     let templates = Known(state.templates.as_ref());
     let decided = match route {
         MUTATE => default::mutate(request, &templates),
         VALIDATE => validate::validate(request, state.limits(), &templates),
         // Without a gateway there is nothing that a pod could be given.
         _ => {
-            return state
-                .gateways
-                .as_ref()
-                .map_or(Ok(Verdict::default()), |gateways| gateways.decide(request));
+            return match &state.gateways {
+                Some(gateways) => gateways.decide(request).await,
+                None => Ok(Verdict::default()),
+            };
         }
     };
     decided.map_err(|error| Refusal::Forbidden(error.to_string()))

@@ -1,6 +1,6 @@
 //! What the webhook of pods answers from, and what it counts.
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -9,17 +9,24 @@ use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::timeout;
 
 use super::answer::Refusal;
 use super::health::Gate;
 use super::state::AppState;
 use crate::api::review::{AdmissionRequest, Verdict};
-use crate::gateway::{Current, Error, Outcome, mutate};
+use crate::clients::cluster::NamespaceMetadata;
+use crate::clients::cluster::Watched;
+use crate::gateway::{Decision, Error, Labels, Namespaces, Outcome, Shared, mutate};
 
-/// The gateway in force, and what became of pods.
-#[derive(Debug)]
+/// A namespace is created a moment before its first pods: so long its labels are waited for.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The gateways in force, and what became of pods.
 pub struct Gateways {
-    current: Arc<Current>,
+    in_force: Shared,
+    namespaces: Known,
     resolved: Gate,
     pods: Family<PodLabels, Counter>,
 }
@@ -31,9 +38,15 @@ struct PodLabels {
 }
 
 impl Gateways {
-    /// A gateway that pods are asked about, from when `resolved` is open.
+    /// Gateways that pods are asked about, from when `resolved` is open. Only gateways with a namespace selector need
+    /// to know `namespaces`.
     #[must_use]
-    pub fn new(current: Arc<Current>, resolved: Gate, registry: &mut Registry) -> Self {
+    pub fn new(
+        in_force: Shared,
+        namespaces: Option<Watched<NamespaceMetadata>>,
+        resolved: Gate,
+        registry: &mut Registry,
+    ) -> Self {
         let pods = Family::default();
         registry.sub_registry_with_prefix("stationmaster").register(
             "gateway_pods",
@@ -41,26 +54,66 @@ impl Gateways {
             pods.clone(),
         );
         Self {
-            current,
+            in_force,
+            namespaces: Known(namespaces),
             resolved,
             pods,
         }
     }
 
     /// Asks the domain.
-    pub(super) fn decide(&self, request: &AdmissionRequest<'_>) -> Result<Verdict, Refusal> {
-        let decided = mutate(request, &self.current);
-        let word = decided
-            .as_ref()
-            .map_or_else(|error| Some(error.word()), |decision| Outcome::word(decision.outcome));
-        if let Some(outcome) = word {
-            let gateway = self.current.gateway.name.clone();
-            self.pods.get_or_create(&PodLabels { gateway, outcome }).inc();
+    pub(super) async fn decide(&self, request: &AdmissionRequest<'_>) -> Result<Verdict, Refusal> {
+        let mut decided = mutate(request, &self.in_force.load(), &self.namespaces);
+        if let Err(Error::UnknownNamespace { namespace, .. }) = &decided
+            && self.namespaces.hears_of(namespace).await
+        {
+            decided = mutate(request, &self.in_force.load(), &self.namespaces);
         }
+        self.count(&decided);
         decided.map(|decision| decision.verdict).map_err(|error| match error {
             Error::Undecodable(_) => Refusal::Undecodable(error.to_string()),
-            Error::Unresolved { .. } => Refusal::Unavailable(error.to_string()),
+            Error::Unresolved { .. } | Error::UnknownNamespace { .. } | Error::Unknown => {
+                Refusal::Unavailable(error.to_string())
+            }
         })
+    }
+
+    fn count(&self, decided: &Result<Decision, Error>) {
+        let (gateway, word) = match decided {
+            Ok(decision) => (decision.gateway.as_str(), Outcome::word(decision.outcome)),
+            Err(error) => (error.gateway(), Some(error.word())),
+        };
+        let Some(outcome) = word else { return };
+        let gateway = gateway.to_owned();
+        self.pods.get_or_create(&PodLabels { gateway, outcome }).inc();
+    }
+}
+
+/// What the watch of namespaces says.
+struct Known(Option<Watched<NamespaceMetadata>>);
+
+impl Namespaces for Known {
+    fn labels(&self, namespace: &str) -> Option<Labels> {
+        let found = self.0.as_ref()?.get("", namespace)?;
+        Some(found.metadata.labels.clone().unwrap_or_default())
+    }
+}
+
+impl Known {
+    /// Whether a namespace becomes known in a moment.
+    async fn hears_of(&self, namespace: &str) -> bool {
+        let Some(watched) = &self.0 else { return false };
+        let mut changes = watched.changes();
+        let known = async {
+            while watched.get("", namespace).is_none() {
+                // Who is behind looks again too.
+                if matches!(changes.recv().await, Err(RecvError::Closed)) {
+                    return false;
+                }
+            }
+            true
+        };
+        timeout(PATIENCE, known).await.unwrap_or(false)
     }
 }
 

@@ -235,7 +235,7 @@ pub(super) fn absent_is_none<T>(outcome: Result<T, Error>) -> Result<Option<T>, 
 }
 
 /// Cluster-scoped kinds have no namespace.
-fn path<K: Resource<DynamicType = ()>>(namespace: &str) -> kube::core::Request {
+pub(super) fn path<K: Resource<DynamicType = ()>>(namespace: &str) -> kube::core::Request {
     let namespace = (!namespace.is_empty()).then_some(namespace);
     kube::core::Request::new(K::url_path(&(), namespace))
 }

@@ -4,6 +4,7 @@ mod call;
 mod connect;
 mod error;
 mod kind;
+mod versions;
 mod watch;
 
 use std::path::Path;
@@ -14,7 +15,7 @@ pub use call::{DryRun, place};
 pub use connect::ConnectError;
 pub use error::{Error, Failure, Object};
 pub use kind::{Kind, KindError, MetadataEvent};
-pub use watch::{Kept, Templates, Watched};
+pub use watch::{Kept, NamespaceMetadata, Templates, Watched};
 
 /// A connection to one cluster; cheap to clone.
 #[derive(Clone)]

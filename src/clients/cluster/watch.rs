@@ -4,7 +4,9 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use futures::{Stream, StreamExt};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::api::Api;
+use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Resource, ResourceExt};
@@ -22,6 +24,9 @@ const PAGE_SIZE: u32 = 100;
 const CHANGES: usize = 256;
 /// kubectl's copy of the whole object; nobody here reads it.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// A namespace as far as anybody reads it.
+pub type NamespaceMetadata = PartialObjectMeta<Namespace>;
 
 /// All JobTemplates of the cluster.
 pub type Templates = Watched<JobTemplate>;
