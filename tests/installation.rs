@@ -50,7 +50,7 @@ fn resource(kind: &str) -> (String, String) {
         "Job" => ("batch", "jobs"),
         "Event" => ("", "events"),
         "Lease" => ("coordination.k8s.io", "leases"),
-        "NamespaceMeta" => ("", "namespaces"),
+        "NamespaceMeta" | "NamespaceMetadata" => ("", "namespaces"),
         "ResourceSet" => ("resources.stationmaster.dev", "resourcesets"),
         "PodGateway" => ("gateway.stationmaster.dev", "podgateways"),
         "GatewayClient" => ("gateway.stationmaster.dev", "gatewayclients"),
@@ -73,23 +73,28 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 
 /// Every call through `clients::cluster` that the sources name with its kind.
 fn asked_for() -> Rights {
-    let call = Regex::new(r"\.(get|get_metadata|create|replace|replace_status|patch|delete|watch)::<(\w+)>").unwrap();
+    let call =
+        Regex::new(r"\.(get|get_metadata|create|replace|replace_status|patch|delete|watch|watched)::<(\w+)>").unwrap();
     let mut rights = Rights::new();
     let mut ask = |(group, plural): (String, String), verbs: &[&str]| {
         let rights = rights.entry((group, plural)).or_default();
         rights.extend(verbs.iter().map(ToString::to_string));
     };
-    for file in ["serve", "reconcile", "clients"]
+    for file in ["serve", "reconcile", "clients", "process"]
         .iter()
         .flat_map(|room| sources(&checkout().join("src").join(room)))
     {
         for found in call.captures_iter(&fs::read_to_string(file).unwrap()) {
+            // The one place where all watches are opened.
+            if &found[2] == "K" {
+                continue;
+            }
             let (group, plural) = resource(&found[2]);
             match &found[1] {
                 "get" | "get_metadata" => ask((group, plural), &["get"]),
                 "replace_status" => ask((group, plural + "/status"), &["update"]),
                 "replace" => ask((group, plural), &["update"]),
-                "watch" => ask((group, plural), &["list", "watch"]),
+                "watch" | "watched" => ask((group, plural), &["list", "watch"]),
                 verb => ask((group, plural), &[verb]),
             }
         }
