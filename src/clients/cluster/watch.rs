@@ -86,7 +86,7 @@ impl<K: Kept> Watched<K> {
 impl Cluster {
     /// Opens the watch of JobTemplates.
     pub fn templates(&self, stop: CancellationToken) -> (Templates, impl Future<Output = ()> + Send + use<>) {
-        self.watched(stop)
+        self.watched::<JobTemplate>(stop)
     }
 
     /// Opens the watch of one kind. The future runs it until `stop`; the store is filled while it is polled.
