@@ -89,6 +89,12 @@ impl InForce {
         &self.gateways
     }
 
+    /// Whether pods with that label are not created while no server answers.
+    #[must_use]
+    pub fn guards(&self, label: &str) -> bool {
+        self.rules.guarded.iter().any(|guarded| guarded == label)
+    }
+
     /// A mark that is neither true nor false refuses the pod.
     pub(super) fn strict_marks(&self) -> bool {
         self.rules.strict_marks

@@ -16,6 +16,7 @@ mod resolv;
 mod select;
 mod selector;
 mod spared;
+mod validate;
 
 pub use addresses::{Addresses, News};
 pub use current::{Choice, Current, InForce, Namespaces, Rules, Shared, shared, unresolved_names};
@@ -27,6 +28,7 @@ pub use overlap::{Overlap, clash, in_order};
 pub use resolv::{Resolv, ResolverOption};
 pub use selector::{Labels, selects};
 pub use spared::Spared;
+pub use validate::validate;
 
 /// Why nothing can be decided about a request.
 #[derive(Debug, thiserror::Error)]

@@ -10,6 +10,7 @@ use super::body;
 use super::decode::decode;
 use super::metrics::micros;
 use super::state::AppState;
+use crate::api::names::GATEWAY_GROUP;
 use crate::api::names::path::{MUTATE, MUTATE_PODS, SET_GATEWAY, VALIDATE};
 use crate::api::review::{AdmissionRequest, Object, Verdict};
 use crate::api::text::Text;
@@ -108,6 +109,10 @@ async fn decide(state: &AppState, route: &'static str, request: &AdmissionReques
     let templates = Known(state.templates.as_ref());
     let decided = match route {
         MUTATE => default::mutate(request, &templates),
+        VALIDATE if request.kind.group == GATEWAY_GROUP => {
+            let gateways = state.gateways.as_ref();
+            return gateways.map_or(Ok(Verdict::default()), |gateways| gateways.validate(request));
+        }
         VALIDATE => validate::validate(request, state.limits(), &templates),
         // Without a gateway there is nothing that a pod could be given.
         _ => {

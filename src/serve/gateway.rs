@@ -18,7 +18,7 @@ use super::state::AppState;
 use crate::api::review::{AdmissionRequest, Verdict};
 use crate::clients::cluster::NamespaceMetadata;
 use crate::clients::cluster::Watched;
-use crate::gateway::{Decision, Error, Labels, Namespaces, Outcome, Shared, mutate};
+use crate::gateway::{Decision, Error, Labels, Namespaces, Outcome, Shared, mutate, validate};
 
 /// A namespace is created a moment before its first pods: so long its labels are waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -76,6 +76,12 @@ impl Gateways {
                 Refusal::Unavailable(error.to_string())
             }
         })
+    }
+
+    /// Asks the domain whether a PodGateway may be written.
+    pub(super) fn validate(&self, request: &AdmissionRequest<'_>) -> Result<Verdict, Refusal> {
+        let decided = validate(request, &self.in_force.load());
+        decided.map_err(|error| Refusal::Undecodable(format!("the PodGateway cannot be decoded: {error}")))
     }
 
     fn count(&self, decided: &Result<Decision, Error>) {

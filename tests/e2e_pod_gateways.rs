@@ -1,0 +1,156 @@
+//! PodGateways at a real API server: in force a moment after kubectl has stored them, and checked before.
+
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+mod common;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use common::cluster::{ControlPlane, eventually};
+use common::process::{Process, QUIET, flag};
+use common::serve::{certificate, install};
+use serde_json::{Value, json};
+use stationmaster::trust::Bundle;
+
+const GATEWAYS: &str = "--components=admission,gateways";
+
+/// A server of PodGateways, for one control plane.
+fn serving(plane: &ControlPlane, folder: &Path, more: &[&str]) -> Process {
+    let resolv = folder.join("resolv.conf");
+    std::fs::write(&resolv, "search a.svc.cluster.local\nnameserver 10.96.0.10\n").unwrap();
+    let own = [
+        "--webhook-listen-address=127.0.0.1:0".to_owned(),
+        "--drain-seconds=0".to_owned(),
+        flag("kubeconfig", &plane.kubeconfig()),
+        flag("tls-cert-file-path", &folder.join("tls.crt")),
+        flag("tls-key-file-path", &folder.join("tls.key")),
+        flag("resolv-conf", &resolv),
+    ];
+    let flags: Vec<_> = own
+        .iter()
+        .map(String::as_str)
+        .chain(more.iter().copied())
+        .chain(QUIET)
+        .collect();
+    Process::start(&flags)
+}
+
+/// What `manifests` prints for a server, applied.
+fn register(plane: &ControlPlane, folder: &Path, server: &Process, bundle: &Bundle) {
+    let authority = folder.join("ca.crt");
+    std::fs::write(&authority, &bundle.authority).unwrap();
+    let url = format!("--webhook-url=https://{}", server.address("webhook"));
+    plane.apply(&common::cluster::stationmaster(
+        &["manifests", &url, &flag("ca-file", &authority)],
+        "",
+    ));
+}
+
+fn gateway(name: &str, dns: &str) -> Value {
+    json!({
+        "apiVersion": "gateway.stationmaster.dev/v1alpha1", "kind": "PodGateway", "metadata": {"name": name},
+        "spec": {
+            "gateway": "localhost.localdomain", "dns": [dns],
+            "match": {"label": {"key": "setGateway", "value": name}},
+            "init": {"image": "init:1"}, "sidecar": {"image": "sidecar:1"},
+        },
+    })
+}
+
+/// What the API server would store of a pod that is marked for a gateway.
+fn marked(plane: &ControlPlane, namespace: &str, gateway: &str) -> Result<Value, String> {
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "app", "namespace": namespace, "labels": {"setGateway": gateway}},
+        "spec": {"containers": [{"name": "app", "image": "app:1"}]},
+    });
+    let output = plane.try_kubectl(
+        &["create", "--dry-run=server", "-o", "json", "-f", "-"],
+        &pod.to_string(),
+    );
+    if output.status.success() {
+        Ok(serde_json::from_slice(&output.stdout).unwrap())
+    } else {
+        Err(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+fn nameserver(pod: &Value) -> Option<&str> {
+    pod["spec"]["dnsConfig"]["nameservers"][0].as_str()
+}
+
+#[test]
+fn a_gateway_is_in_force_a_moment_after_kubectl_has_stored_it() {
+    let plane = ControlPlane::start().with_crds();
+    let (folder, bundle) = (tempfile::tempdir().unwrap(), certificate());
+    install(&bundle, folder.path());
+    let server = serving(&plane, folder.path(), &[GATEWAYS]);
+    let namespace = plane.namespace();
+    plane.apply(&gateway("foo", "10.0.0.1").to_string());
+    register(&plane, folder.path(), &server, &bundle);
+    eventually("the gateway", || {
+        let pod = marked(&plane, &namespace, "foo").ok()?;
+        (nameserver(&pod) == Some("10.0.0.1")).then_some(())
+    });
+    for (round, address) in ["10.0.0.2", "10.0.0.3", "10.0.0.4"].into_iter().enumerate() {
+        plane.apply(&gateway("foo", address).to_string());
+        let stored = Instant::now();
+        eventually("the change", || {
+            let pod = marked(&plane, &namespace, "foo").unwrap();
+            (nameserver(&pod) == Some(address)).then_some(())
+        });
+        let took = stored.elapsed();
+        println!("round {round}: in force {took:.2?} after kubectl had stored it, a dry run included");
+        assert!(took < Duration::from_secs(1), "{took:?}");
+    }
+    // Where it is a sidecar beside 1.29 and later, it is an init container.
+    let pod = eventually("a native sidecar", || {
+        let pod = marked(&plane, &namespace, "foo").unwrap();
+        (pod["spec"]["initContainers"].as_array()?.len() == 2).then_some(pod)
+    });
+    assert_eq!(pod["spec"]["initContainers"][1]["restartPolicy"], "Always");
+    plane.kubectl(&["delete", "podgateway", "foo"]);
+    eventually("the end of the gateway", || {
+        let pod = marked(&plane, &namespace, "foo").unwrap();
+        nameserver(&pod).is_none().then_some(())
+    });
+}
+
+#[test]
+fn gateways_are_checked_before_they_are_stored() {
+    let plane = ControlPlane::start().with_crds();
+    let (folder, bundle) = (tempfile::tempdir().unwrap(), certificate());
+    install(&bundle, folder.path());
+    let server = serving(&plane, folder.path(), &[GATEWAYS]);
+    register(&plane, folder.path(), &server, &bundle);
+    let applied = |gateway: &Value| {
+        let output = plane.try_kubectl(&["apply", "--server-side", "-f", "-"], &gateway.to_string());
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let told = eventually("a warning", || {
+        let (accepted, told) = applied(&json!({
+            "apiVersion": "gateway.stationmaster.dev/v1alpha1", "kind": "PodGateway", "metadata": {"name": "foo"},
+            "spec": {"gateway": "vpn", "match": {"label": {"key": "setGateway", "value": "foo"}}},
+        }));
+        (accepted && told.contains("has no dot")).then_some(told)
+    });
+    assert!(told.contains("Warning"), "{told}");
+    let mut other = gateway("other", "10.0.0.1");
+    other["spec"]["match"]["label"]["value"] = json!("foo");
+    let told = eventually("a refusal", || {
+        let (accepted, told) = applied(&other);
+        (!accepted).then_some(told)
+    });
+    assert!(
+        told.contains("spec.match") && told.contains("PodGateway \"foo\""),
+        "{told}"
+    );
+    let mut unmounted = gateway("bar", "10.0.0.1");
+    unmounted["spec"]["init"]["mountPath"] = json!("/config");
+    let (accepted, told) = applied(&unmounted);
+    assert!(!accepted && told.contains("say configMapName too"), "{told}");
+}
