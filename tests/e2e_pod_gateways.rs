@@ -4,7 +4,9 @@
 
 mod common;
 
+use std::net::SocketAddr;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use common::cluster::{ControlPlane, eventually};
@@ -13,7 +15,7 @@ use common::serve::{certificate, install};
 use serde_json::{Value, json};
 use stationmaster::trust::Bundle;
 
-const GATEWAYS: &str = "--components=admission,gateways";
+const GATEWAYS: [&str; 3] = ["--components=admission,gateways", QUIET[0], QUIET[1]];
 
 /// A server of PodGateways, for one control plane.
 fn serving(plane: &ControlPlane, folder: &Path, more: &[&str]) -> Process {
@@ -27,13 +29,10 @@ fn serving(plane: &ControlPlane, folder: &Path, more: &[&str]) -> Process {
         flag("tls-key-file-path", &folder.join("tls.key")),
         flag("resolv-conf", &resolv),
     ];
-    let flags: Vec<_> = own
-        .iter()
-        .map(String::as_str)
-        .chain(more.iter().copied())
-        .chain(QUIET)
-        .collect();
-    Process::start(&flags)
+    let hosts = folder.join("hosts");
+    std::fs::write(&hosts, "127.0.0.1 localhost\n10.0.0.53 dns.gateway.test\n").unwrap();
+    let flags: Vec<_> = own.iter().map(String::as_str).chain(more.iter().copied()).collect();
+    Process::with_hosts(&hosts, &flags)
 }
 
 /// What `manifests` prints for a server, applied.
@@ -51,7 +50,7 @@ fn gateway(name: &str, dns: &str) -> Value {
     json!({
         "apiVersion": "gateway.stationmaster.dev/v1alpha1", "kind": "PodGateway", "metadata": {"name": name},
         "spec": {
-            "gateway": "localhost.localdomain", "dns": [dns],
+            "gateway": "10.0.0.1", "dns": [dns],
             "match": {"label": {"key": "setGateway", "value": name}},
             "init": {"image": "init:1"}, "sidecar": {"image": "sidecar:1"},
         },
@@ -85,7 +84,7 @@ fn a_gateway_is_in_force_a_moment_after_kubectl_has_stored_it() {
     let plane = ControlPlane::start().with_crds();
     let (folder, bundle) = (tempfile::tempdir().unwrap(), certificate());
     install(&bundle, folder.path());
-    let server = serving(&plane, folder.path(), &[GATEWAYS]);
+    let server = serving(&plane, folder.path(), &GATEWAYS);
     let namespace = plane.namespace();
     plane.apply(&gateway("foo", "10.0.0.1").to_string());
     register(&plane, folder.path(), &server, &bundle);
@@ -122,7 +121,7 @@ fn gateways_are_checked_before_they_are_stored() {
     let plane = ControlPlane::start().with_crds();
     let (folder, bundle) = (tempfile::tempdir().unwrap(), certificate());
     install(&bundle, folder.path());
-    let server = serving(&plane, folder.path(), &[GATEWAYS]);
+    let server = serving(&plane, folder.path(), &GATEWAYS);
     register(&plane, folder.path(), &server, &bundle);
     let applied = |gateway: &Value| {
         let output = plane.try_kubectl(&["apply", "--server-side", "-f", "-"], &gateway.to_string());
@@ -153,4 +152,48 @@ fn gateways_are_checked_before_they_are_stored() {
     unmounted["spec"]["init"]["mountPath"] = json!("/config");
     let (accepted, told) = applied(&unmounted);
     assert!(!accepted && told.contains("say configMapName too"), "{told}");
+}
+
+/// A line of `/metrics`.
+fn metric(server: SocketAddr, name: &str) -> String {
+    let output = Command::new("curl")
+        .args(["-sS", &format!("http://{server}/metrics")])
+        .output()
+        .unwrap();
+    let page = String::from_utf8(output.stdout).unwrap();
+    let line = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_name_that_stops_resolving_stops_no_pod() {
+    let plane = ControlPlane::start().with_crds();
+    let (folder, bundle) = (tempfile::tempdir().unwrap(), certificate());
+    install(&bundle, folder.path());
+    let own = [
+        GATEWAYS[0],
+        "--metrics-bind-address=127.0.0.1:0",
+        "--health-probe-bind-address=0",
+    ];
+    let server = serving(&plane, folder.path(), &own);
+    let namespace = plane.namespace();
+    plane.apply(&gateway("foo", "dns.gateway.test").to_string());
+    register(&plane, folder.path(), &server, &bundle);
+    let metrics = server.address("metrics");
+    let created = || marked(&plane, &namespace, "foo");
+    eventually("the gateway", || {
+        let pod = created().ok()?;
+        (nameserver(&pod) == Some("10.0.0.53")).then_some(())
+    });
+    std::fs::write(folder.path().join("hosts"), "127.0.0.1 localhost\n").unwrap();
+    let unresolved = || metric(metrics, "stationmaster_gateway_unresolved_names");
+    let before = unresolved();
+    eventually("the name to fail", || (unresolved() != before).then_some(()));
+    let pod = created().unwrap();
+    assert_eq!(nameserver(&pod), Some("10.0.0.53"), "the last good address stays");
+    std::fs::write(folder.path().join("hosts"), "10.0.0.54 dns.gateway.test\n").unwrap();
+    eventually("the new address", || {
+        let pod = created().unwrap();
+        (nameserver(&pod) == Some("10.0.0.54")).then_some(())
+    });
 }

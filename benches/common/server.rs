@@ -40,6 +40,28 @@ impl Server {
         Self::start(command)
     }
 
+    /// Our own binary with the gateway of these flags alone.
+    pub fn gateway(certificates: &Path, flags: &[&str]) -> Self {
+        let mut command = pinned(CORE, env!("CARGO_BIN_EXE_stationmaster"));
+        command
+            .args([
+                "serve",
+                "--components=admission",
+                "--webhook-listen-address=127.0.0.1:0",
+            ])
+            .args([
+                "--metrics-bind-address=0",
+                "--health-probe-bind-address=0",
+                "--log-format=json",
+            ])
+            .args(flags)
+            .arg("--tls-cert-file-path")
+            .arg(certificates.join("tls.crt"))
+            .arg("--tls-key-file-path")
+            .arg(certificates.join("tls.key"));
+        Self::start(command)
+    }
+
     /// Our own binary with metacontroller's hooks alone.
     pub fn hooks(certificates: &Path, folder: &Path) -> Self {
         let mut command = pinned(CORE, env!("CARGO_BIN_EXE_stationmaster"));
