@@ -287,3 +287,42 @@ fn reviews_with_the_servers_payload_limit() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stdout).contains("spec.payload"));
 }
+
+#[test]
+fn reviews_pods_with_the_gateways_of_the_file_or_of_the_flags() {
+    let pod = |mark: &str| {
+        format!(
+            "apiVersion: v1\nkind: Pod\nmetadata: {{name: app, labels: {{setGateway: {mark}}}}}\n\
+             spec: {{containers: [{{name: app, image: a}}]}}\n"
+        )
+    };
+    let pair = std::fs::read_to_string("manifests/gateway/podgateways.yaml").expect("is there");
+    let output = run(&["review", "-", "-o", "json"], &format!("{pair}---\n{}", pod("bar")));
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("match.namespaceSelector of PodGateway bar is not looked at"));
+    let answered = String::from_utf8_lossy(&output.stdout).into_owned();
+    let responses = responses(&answered);
+    assert_eq!((responses.len(), &responses[0]["allowed"]), (1, &json!(true)));
+    assert!(
+        answered.contains("pod-gateway-bar-main.gateway-system.svc.cluster.local"),
+        "{answered}"
+    );
+    assert!(answered.contains("bar@") && !answered.contains("foo"), "{answered}");
+
+    let flags = [
+        "review",
+        "-",
+        "--gateway=192.0.2.9",
+        "--initImage=init:1",
+        "--setGatewayLabel=setGateway",
+    ];
+    assert!(printed(&flags, &pod("'true'")).contains("init:1"));
+    let output = run(&[&flags[..], &["--strict-labels"]].concat(), &pod("maybe"));
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let output = run(&["review", "-"], &pod("'true'"));
+    assert!(
+        stderr(&output).contains("skipped: the webhooks are not asked about Pod"),
+        "{}",
+        stderr(&output)
+    );
+}
