@@ -197,3 +197,22 @@ fn a_name_that_stops_resolving_stops_no_pod() {
         (nameserver(&pod) == Some("10.0.0.54")).then_some(())
     });
 }
+
+#[test]
+fn without_its_kinds_a_server_is_ready_and_says_what_is_missing() {
+    let plane = ControlPlane::start();
+    let (folder, bundle) = (tempfile::tempdir().unwrap(), certificate());
+    install(&bundle, folder.path());
+    let own = [
+        GATEWAYS[0],
+        "--metrics-bind-address=0",
+        "--health-probe-bind-address=127.0.0.1:0",
+    ];
+    let server = serving(&plane, folder.path(), &own);
+    let health = server.address("health");
+    let told = "PodGateways cannot be read: install their CustomResourceDefinition and the role \
+                stationmaster-gateways, or leave gateways out of --components";
+    server.logged(told);
+    let ready = common::http::get(health.port(), "/readyz").unwrap();
+    assert_eq!(ready.status, 200, "{}", ready.body);
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::http::{HeaderValue, Request, header};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
-use kube::api::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
@@ -48,6 +48,25 @@ impl Cluster {
     {
         let built = path::<K>(namespace).get(name, &GetParams::default());
         absent_is_none(self.call::<K>("get", (&K::kind(&()), namespace, name), built).await)
+    }
+
+    /// Whether the kind is there and may be listed.
+    ///
+    /// # Errors
+    /// Every other failure.
+    pub async fn is_served<K>(&self) -> Result<bool, Error>
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let built = path::<K>("").list(&ListParams::default().limit(1));
+        match self.call::<IgnoredAny>("list", (&K::kind(&()), "", ""), built).await {
+            Ok(_) => Ok(true),
+            Err(Error {
+                failure: Failure::NotFound(_) | Failure::Forbidden(_),
+                ..
+            }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads the metadata of one object as it is stored now, or `None` when it is not there.

@@ -29,6 +29,11 @@ use crate::serve::health::{Gate, Readiness};
 /// How often it is asked which versions the nodes have, where a sidecar's mode depends on them.
 const VERSIONS: Duration = Duration::from_secs(300);
 
+/// How soon it is looked again whether PodGateways can be read; twice as long after each look in vain.
+const UNSERVED: Duration = Duration::from_secs(1);
+/// No look is further away.
+const LONG_UNSERVED: Duration = Duration::from_secs(60);
+
 /// Gateways, and everything that hangs on them.
 pub(super) struct Followed {
     flags: Option<Gateway>,
@@ -63,9 +68,12 @@ impl Followed {
     ) -> anyhow::Result<Option<(Self, BoxFuture<'static, ()>)>> {
         let flags = args.gateway.gateway().map_err(|fault| anyhow!(fault))?;
         let flags = flags.filter(|_| args.is_on(Component::Admission));
-        let opened = cluster.filter(|_| args.reads_gateways()).map(Stored::open);
+        let gate = readiness.gate("names of the gateway");
+        let opened = cluster.filter(|_| args.reads_gateways());
+        let opened = opened.map(|cluster| Stored::open(cluster, gate.clone()));
         let (stored, watches) = opened.map_or((None, None), |(stored, watches)| (Some(stored), Some(watches)));
         if flags.is_none() && stored.is_none() {
+            gate.open();
             return Ok(None);
         }
         let resolv = resolv(args, flags.is_some()).await?;
@@ -81,7 +89,7 @@ impl Followed {
             names: watch::Sender::default(),
             asks_for_versions: watch::Sender::default(),
             native_sidecars: watch::Sender::default(),
-            gate: readiness.gate("names of the gateway"),
+            gate,
             unresolved: Gauge::default(),
             failures: Counter::default(),
         };
@@ -161,7 +169,7 @@ impl Followed {
 }
 
 impl Stored {
-    fn open(cluster: &Cluster) -> (Self, BoxFuture<'static, ()>) {
+    fn open(cluster: &Cluster, gate: Gate) -> (Self, BoxFuture<'static, ()>) {
         let (gateways, first) = cluster.watched::<PodGateway>(CancellationToken::new());
         let (namespaces, second) = cluster.watched::<NamespaceMetadata>(CancellationToken::new());
         let stored = Self {
@@ -169,13 +177,40 @@ impl Stored {
             gateways,
             namespaces,
         };
+        let own = cluster.clone();
         let watches = async move {
+            until_served(&own, &gate).await;
             tokio::select! {
                 () = first => {}
                 () = second => {}
             }
         };
         (stored, Box::pin(watches))
+    }
+}
+
+/// Who took another system's place may have none of our kinds and no right to read them, which keeps nobody waiting.
+async fn until_served(cluster: &Cluster, gate: &Gate) {
+    let (mut is_told, mut pause) = (false, UNSERVED);
+    loop {
+        match cluster.is_served::<PodGateway>().await {
+            Ok(true) => return,
+            Ok(false) => {
+                if !std::mem::replace(&mut is_told, true) {
+                    tracing::warn!(
+                        "PodGateways cannot be read: install their CustomResourceDefinition and the role \
+                         stationmaster-gateways, or leave gateways out of --components"
+                    );
+                }
+                gate.open();
+            }
+            Err(error) => {
+                tracing::warn!(%error, "PodGateways cannot be read, trying again");
+                pause = UNSERVED;
+            }
+        }
+        sleep(pause).await;
+        pause = LONG_UNSERVED.min(pause * 2);
     }
 }
 

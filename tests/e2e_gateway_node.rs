@@ -1,0 +1,82 @@
+//! Pods behind gateways that really run: on the node of `make cluster`, with the pair of gateways of
+//! manifests/gateway-stand-in, whose containers change no route.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+mod common;
+
+use std::fs::File;
+
+use common::cluster::{ControlPlane, eventually};
+use common::server::Server;
+use serde_json::{Value, json};
+
+const NAMESPACE: &str = "client-system";
+
+/// The node with our CRDs and the pair, while no `make run` of this checkout uses it.
+fn node() -> (File, ControlPlane) {
+    let plane = ControlPlane::node().with_crds();
+    std::fs::create_dir_all("target/run").unwrap();
+    let lock = File::create("target/run/lock").unwrap();
+    assert!(
+        lock.try_lock().is_ok(),
+        "`make run` is active in this checkout: stop it with Ctrl-C, then test"
+    );
+    plane.kubectl(&["apply", "--server-side", "-k", "manifests/gateway-stand-in"]);
+    (lock, plane)
+}
+
+/// Waits until the webhook of pods answers for a gateway.
+fn until_in_force(plane: &ControlPlane, gateway: &str) {
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "probe", "namespace": NAMESPACE, "labels": {"setGateway": gateway}},
+        "spec": {"containers": [{"name": "app", "image": "alpine:latest"}]},
+    });
+    eventually("the gateway", || {
+        let output = plane.try_kubectl(
+            &["create", "--dry-run=server", "-o", "json", "-f", "-"],
+            &pod.to_string(),
+        );
+        let pod: Value = serde_json::from_slice(&output.stdout).ok()?;
+        pod["metadata"]["annotations"]["gateway.stationmaster.dev/injected"]
+            .is_string()
+            .then_some(())
+    });
+}
+
+#[test]
+fn a_job_behind_a_gateway_completes() {
+    let (_turn, plane) = node();
+    let _server = Server::start(&plane, &[]);
+    until_in_force(&plane, "foo");
+    let job = json!({
+        "apiVersion": "batch/v1", "kind": "Job", "metadata": {"generateName": "behind-", "namespace": NAMESPACE},
+        "spec": {
+            "backoffLimit": 0,
+            "template": {
+                "metadata": {"labels": {"setGateway": "foo"}},
+                "spec": {
+                    "restartPolicy": "Never",
+                    "containers": [{"name": "app", "image": "alpine:latest", "command": ["cat", "/etc/resolv.conf"]}],
+                },
+            },
+        },
+    });
+    let created = plane.try_kubectl(
+        &["create", "-o", "jsonpath={.metadata.name}", "-f", "-"],
+        &job.to_string(),
+    );
+    let job = format!("job/{}", String::from_utf8(created.stdout).unwrap());
+    plane.kubectl(&[
+        "-n",
+        NAMESPACE,
+        "wait",
+        "--for=condition=complete",
+        &job,
+        "--timeout=90s",
+    ]);
+    let log = |container: &str| plane.kubectl(&["-n", NAMESPACE, "logs", &job, "-c", container]);
+    assert!(log("app").contains("nameserver 192.0.2.53"), "{}", log("app"));
+    assert!(log("gateway-init").contains("behind 192.0.2.1 with DNS 192.0.2.53"));
+    plane.kubectl(&["-n", NAMESPACE, "delete", &job]);
+}
