@@ -26,7 +26,7 @@ const PURE: [(&str, &[&str]); 7] = [
     ("condition.rs", &["condition"]),
     ("template", &["template"]),
     ("dispatch", &["api", "condition", "dispatch", "template"]),
-    ("gateway", &["api", "gateway"]),
+    ("gateway", &["api", "condition", "gateway"]),
     ("resources", &["api", "condition", "resources", "template"]),
     ("trust", &["api", "trust"]),
 ];

@@ -21,6 +21,10 @@ pub mod label {
     pub const OLD_OS: &str = "beta.kubernetes.io/os";
     /// That marks pods for a gateway unless flags or gateways say otherwise, as an annotation too: upstream's.
     pub const SET_GATEWAY: &str = "setGateway";
+    /// On a client's pod: its own name, as the client provisioner has it.
+    pub const NAME: &str = "app.kubernetes.io/name";
+    /// On a client's pod: UID of the GatewayClient that it was made for.
+    pub const CLIENT_UID: &str = "gateway.stationmaster.dev/client-uid";
     /// UID of the execution that controls the Job.
     pub const CONTROLLER_UID: &str = "controller-uid";
     /// Name of the execution that controls the Job.
@@ -73,6 +77,10 @@ pub mod annotation {
     pub const FORCE_CONFLICTS: &str = "stationmaster.dev/force-conflicts";
     /// On a pod behind a gateway: `NAME@DIGEST`, the gateway and the state of it that the pod was given.
     pub const INJECTED: &str = "gateway.stationmaster.dev/injected";
+    /// On a GatewayClient, `"true"`: it is to end, and its pod to go.
+    pub const END: &str = "gateway.stationmaster.dev/end";
+    /// On a client's pod: name of the gateway that was chosen for it.
+    pub const CLIENT_GATEWAY: &str = "gateway.stationmaster.dev/client-gateway";
     /// The kubelet's: the pod mirrors one that a node has from a file.
     pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
 }
@@ -151,18 +159,54 @@ pub mod reason {
     pub const JOB_NAME_TAKEN: &str = "JobNameTaken";
     /// The recorded Job disappeared before it had ended.
     pub const JOB_DELETED: &str = "JobDeleted";
+    /// There is no such gateway.
+    pub const UNKNOWN_GATEWAY: &str = "UnknownGateway";
+    /// The gateways are not known yet; looked again.
+    pub const GATEWAYS_UNKNOWN: &str = "GatewaysNotKnownYet";
+    /// The client asks for what no client may have.
+    pub const NOT_ALLOWED: &str = "NotAllowed";
+    /// Another owner's pod has the name that this client's pod needs.
+    pub const POD_NAME_TAKEN: &str = "PodNameTaken";
+    /// The pod of an earlier client of that name is still going.
+    pub const POD_NAME_BUSY: &str = "PodNameBusy";
+    /// The pod exists.
+    pub const POD_CREATED: &str = "PodCreated";
+    /// The pod has failed, or the node has thrown it out.
+    pub const POD_FAILED: &str = "PodFailed";
+    /// The pod has ended well.
+    pub const POD_SUCCEEDED: &str = "PodSucceeded";
+    /// Somebody deleted the pod.
+    pub const POD_DELETED: &str = "PodDeleted";
+    /// The pod is ready.
+    pub const POD_READY: &str = "PodReady";
+    /// The pod is not ready, or not yet.
+    pub const POD_NOT_READY: &str = "PodNotReady";
+    /// The pod has the gateway.
+    pub const INJECTED: &str = "Injected";
+    /// The pod came into being without the gateway.
+    pub const NOT_INJECTED: &str = "NotInjected";
+    /// The pod has another gateway.
+    pub const OTHER_GATEWAY: &str = "OtherGateway";
+    /// The client was asked to end.
+    pub const END_REQUESTED: &str = "EndRequested";
+    /// The client's lifetime is over.
+    pub const LIFETIME_OVER: &str = "LifetimeOver";
 }
 
-/// Reasons of the events on a JobExecution: upstream's.
+/// Reasons of the events on a JobExecution, which are upstream's, and on a GatewayClient.
 pub mod event {
-    /// The Job was created.
+    /// The Job, or the pod, was created.
     pub const CREATED: &str = "Created";
     /// The Job has started.
     pub const STARTED: &str = "Started";
     /// The Job has ended well.
     pub const COMPLETED: &str = "Completed";
-    /// The Job has failed, or cannot be made.
+    /// The Job has failed, or cannot be made. Of a client: it has failed.
     pub const FAILED: &str = "Failed";
+    /// A client has ended.
+    pub const ENDED: &str = "Ended";
+    /// A client's pod has failed and is made again.
+    pub const REPLACED: &str = "PodReplaced";
     /// The JobTemplate is missing.
     pub const JOB_TEMPLATE_NOT_FOUND: &str = "JobTemplateNotFound";
 }

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
-use super::gateway::GatewayArgs;
 use super::resources::FolderArgs;
 
 /// What can be rendered.
@@ -73,8 +72,7 @@ pub struct RenderJobArgs {
 /// Flags of `review`.
 #[derive(Debug, Clone, Args)]
 pub struct ReviewArgs {
-    /// An AdmissionReview, a ConversionReview or manifests to be created, YAML or JSON; - is standard input. Pods are put
-    /// behind the PodGateways of the same file, or that of the flags.
+    /// An AdmissionReview, a ConversionReview or manifests to be created, YAML or JSON; - is standard input.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Largest payload of an execution, in bytes: as it is given to `serve`.
@@ -83,9 +81,6 @@ pub struct ReviewArgs {
     /// How the answers are printed.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Yaml)]
     pub output: OutputFormat,
-    /// A gateway for pods, beside the PodGateways of the file.
-    #[command(flatten)]
-    pub gateway: GatewayArgs,
 }
 
 /// How objects are printed.

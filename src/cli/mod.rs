@@ -1,6 +1,7 @@
 //! The command line as plain data; nothing is opened or decided here.
 
 pub mod address;
+pub mod client;
 mod flag;
 pub mod gateway;
 pub mod inspect;
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use address::ListenAddress;
+pub use client::ClientArgs;
 pub use gateway::GatewayArgs;
 pub use inspect::{OutputFormat, RenderCommand, RenderJobArgs, RenderNamespaceArgs, ReviewArgs};
 pub use manifests::ManifestsArgs;
@@ -76,7 +78,7 @@ pub enum Command {
     #[command(subcommand)]
     Render(RenderCommand),
     /// Print what the webhooks would answer, without a cluster; fails when something is refused.
-    Review(Box<ReviewArgs>),
+    Review(ReviewArgs),
 }
 
 /// Flags of `crds`.
@@ -131,6 +133,7 @@ mod tests {
             "Execute endpoint:",
             "Resources:",
             "Pods behind a gateway:",
+            "Clients behind gateways:",
             "Controllers:",
             "Limits:",
             "Health, metrics, logs:",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::address::ListenAddress;
+use super::client::ClientArgs;
 use super::flag::go_bool;
 use super::gateway::GatewayArgs;
 use super::resources::{DispatchMode, ResourceArgs};
@@ -30,6 +31,9 @@ pub struct ServeArgs {
     /// Pods behind a gateway.
     #[command(flatten)]
     pub gateway: GatewayArgs,
+    /// Clients behind gateways.
+    #[command(flatten)]
+    pub client: ClientArgs,
     /// The reconcilers.
     #[command(flatten)]
     pub controllers: ControllerArgs,

@@ -95,6 +95,12 @@ impl InForce {
         self.rules.guarded.iter().any(|guarded| guarded == label)
     }
 
+    /// Whether there are no others: until then a missing one means nothing.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
     /// A mark that is neither true nor false refuses the pod.
     pub(super) fn strict_marks(&self) -> bool {
         self.rules.strict_marks

@@ -1,6 +1,6 @@
 //! A gateway with everything, for tests.
 
-use super::{Addresses, Resolv, Surroundings};
+use super::{Addresses, InForce, Resolv, Rules, Surroundings};
 use crate::api::gateway::{Gateway, GatewaySpec, InjectedContainer, Mark, Match, Sidecar, SidecarMode, Unresolved};
 
 pub(super) fn gateway() -> Gateway {
@@ -57,4 +57,26 @@ pub(super) fn surroundings() -> Surroundings {
         resolv,
         native_sidecars: false,
     }
+}
+
+/// A gateway that one label chooses.
+pub(super) fn marked(name: &str, key: &str, value: Option<&str>) -> Gateway {
+    let label = Mark {
+        key: key.to_owned(),
+        value: value.map(str::to_owned),
+    };
+    let spec = GatewaySpec {
+        matches: Match {
+            label: Some(label),
+            ..Match::default()
+        },
+        ..GatewaySpec::default()
+    };
+    let name = name.to_owned();
+    Gateway { name, spec }
+}
+
+/// All gateways there are.
+pub(super) fn in_force(gateways: Vec<Gateway>) -> InForce {
+    InForce::new(gateways, (&surroundings(), &addresses()), Rules::default(), true)
 }

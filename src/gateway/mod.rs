@@ -1,6 +1,7 @@
 //! The domain of pods behind gateways: decisions only. Nothing here awaits, reads a clock or reaches outside.
 
 mod addresses;
+pub mod client;
 mod current;
 #[cfg(test)]
 mod fixture;

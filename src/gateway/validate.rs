@@ -1,4 +1,4 @@
-//! What `/validate` decides about PodGateways: what would have pods refused later is refused now.
+//! What `/validate` decides about PodGateways, and where clients are decided about: what would have pods refused later is refused now.
 
 use std::net::IpAddr;
 
@@ -6,8 +6,8 @@ use serde::de::Error as _;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::InForce;
 use super::overlap::clash;
+use super::{InForce, client};
 use crate::api::gateway::{Gateway, GatewaySpec, InjectedContainer, Mark};
 use crate::api::key::{is_annotation_key, is_label_key};
 use crate::api::names::GATEWAY_GROUP;
@@ -18,11 +18,14 @@ const LABEL_VALUE: usize = 63;
 /// Operators of a label selector.
 const OPERATORS: [&str; 4] = ["In", "NotIn", "Exists", "DoesNotExist"];
 
-/// Decides whether a PodGateway may be written; nothing is said of other kinds.
+/// Decides whether a PodGateway or a GatewayClient may be written; nothing is said of other kinds.
 ///
 /// # Errors
 /// It cannot be decoded.
 pub fn validate(request: &AdmissionRequest<'_>, in_force: &InForce) -> Result<Verdict, serde_json::Error> {
+    if request.kind.group == GATEWAY_GROUP && request.kind.kind == "GatewayClient" {
+        return client::validate(request);
+    }
     let is_ours = request.kind.group == GATEWAY_GROUP && request.kind.kind == "PodGateway";
     let Some(object) = request.object.as_ref().filter(|_| is_ours) else {
         return Ok(Verdict::default());

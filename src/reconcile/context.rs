@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
-use kube::ResourceExt;
+use kube::{Resource, ResourceExt};
 
 use super::backlog::Backlog;
 use super::error::Error;
@@ -52,7 +52,7 @@ impl Context {
             .replace_status::<JobExecution>(&execution.metadata, &next)
             .await?;
         if let Some(transition) = transition(&execution.status, &next) {
-            self.events.publish(execution, transition);
+            self.events.publish(execution.object_ref(&()), transition);
         }
         if execution.status.phase != next.phase {
             match next.phase {

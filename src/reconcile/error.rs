@@ -4,7 +4,6 @@ use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 use futures::FutureExt;
-use kube::runtime::controller::Action;
 
 use crate::clients::cluster::{self, Failure};
 
@@ -54,7 +53,7 @@ impl Error {
 }
 
 /// A panic ends one reconcile and not the controllers.
-pub(super) async fn guarded(step: impl Future<Output = Result<Action, Error>>) -> Result<Action, Error> {
+pub(super) async fn guarded<T>(step: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     let outcome = AssertUnwindSafe(step).catch_unwind().await;
     outcome.unwrap_or(Err(Error::Panicked))
 }
@@ -86,7 +85,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_ends_one_reconcile_only() {
-        let outcome = guarded(async { panic!("on purpose") }).await;
+        let outcome = guarded::<()>(async { panic!("on purpose") }).await;
         assert!(matches!(outcome, Err(Error::Panicked)));
     }
 

@@ -1,22 +1,21 @@
-//! Events on executions: queued, sent one after the other beside everything else, dropped and counted when too many wait.
+//! Events on objects: queued, sent one after the other beside everything else, dropped and counted when too many wait.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Event;
+use k8s_openapi::api::core::v1::{Event, ObjectReference};
 use k8s_openapi::jiff::Timestamp;
-use kube::Resource;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tracing::debug;
 
 use super::backlog::Backlog;
 use super::metrics::Metrics;
-use crate::api::dispatch::view::JobExecution;
 use crate::api::names::FIELD_MANAGER;
 use crate::clients::cluster::{Cluster, DryRun};
 use crate::dispatch::transition::Transition;
 use crate::dispatch::withheld;
+use crate::gateway::client;
 
 /// Events that may wait to be sent.
 const WAITING: usize = 4096;
@@ -31,10 +30,39 @@ pub(super) struct Events {
     metrics: Metrics,
 }
 
+/// What an event tells.
+pub(super) struct Note {
+    /// One of [`crate::api::names::event`].
+    pub(super) reason: &'static str,
+    /// Whether somebody should look.
+    pub(super) warning: bool,
+    /// A sentence for people.
+    pub(super) text: String,
+}
+
+impl From<Transition> for Note {
+    fn from(transition: Transition) -> Self {
+        let Transition { reason, warning, note } = transition;
+        Self {
+            reason,
+            warning,
+            text: note,
+        }
+    }
+}
+
+impl From<client::Transition> for Note {
+    fn from(transition: client::Transition) -> Self {
+        let client::Transition { reason, warning, note } = transition;
+        let text = withheld::bounded(note);
+        Self { reason, warning, text }
+    }
+}
+
 /// An event that has not been sent.
 struct Waiting {
-    execution: Arc<JobExecution>,
-    transition: Transition,
+    object: ObjectReference,
+    note: Note,
     at: Timestamp,
 }
 
@@ -51,8 +79,8 @@ impl Events {
                 if backlog.is_high() {
                     tokio::time::sleep(PAUSE).await;
                 }
-                let namespace = next.execution.metadata.namespace.as_deref().unwrap_or_default();
-                let event = event(&next.execution, &next.transition, next.at);
+                let namespace = next.object.namespace.as_deref().unwrap_or_default();
+                let event = event(&next.object, &next.note, next.at);
                 if let Err(error) = cluster.create::<Event>(namespace, &event, DryRun::No).await {
                     debug!(%error, cause = withheld::text(&error.failure.to_string()), "event lost");
                 }
@@ -61,11 +89,11 @@ impl Events {
         (Self { queue, metrics }, send)
     }
 
-    /// Tells people what has happened to an execution.
-    pub(super) fn publish(&self, execution: &Arc<JobExecution>, transition: Transition) {
+    /// Tells people what has happened to an object.
+    pub(super) fn publish(&self, object: ObjectReference, note: impl Into<Note>) {
         let waiting = Waiting {
-            execution: Arc::clone(execution),
-            transition,
+            object,
+            note: note.into(),
             at: Timestamp::now(),
         };
         if self.queue.try_send(waiting).is_err() {
@@ -74,8 +102,7 @@ impl Events {
     }
 }
 
-fn event(execution: &JobExecution, transition: &Transition, now: Timestamp) -> Value {
-    let object = execution.object_ref(&());
+fn event(object: &ObjectReference, note: &Note, now: Timestamp) -> Value {
     let name = object.name.as_deref().unwrap_or_default();
     // Names of objects are ASCII.
     let name = name.get(..NAME_BYTES).unwrap_or(name);
@@ -85,9 +112,9 @@ fn event(execution: &JobExecution, transition: &Transition, now: Timestamp) -> V
         "kind": "Event",
         "metadata": {"name": format!("{name}.{:x}", now.as_nanosecond()), "namespace": object.namespace},
         "involvedObject": object,
-        "reason": transition.reason,
-        "message": transition.note,
-        "type": if transition.warning { "Warning" } else { "Normal" },
+        "reason": note.reason,
+        "message": note.text,
+        "type": if note.warning { "Warning" } else { "Normal" },
         "source": {"component": FIELD_MANAGER},
         "reportingComponent": FIELD_MANAGER,
         "firstTimestamp": seconds,
@@ -98,7 +125,10 @@ fn event(execution: &JobExecution, transition: &Transition, now: Timestamp) -> V
 
 #[cfg(test)]
 mod tests {
+    use kube::Resource;
+
     use super::*;
+    use crate::api::dispatch::view::JobExecution;
 
     #[test]
     fn an_event_names_its_execution() {
@@ -112,7 +142,7 @@ mod tests {
             note: "Job j started".into(),
         };
         let now = Timestamp::from_second(1).expect("a second of our age");
-        let event = event(&execution, &transition, now);
+        let event = event(&execution.object_ref(&()), &transition.into(), now);
         assert_eq!(event["involvedObject"]["uid"], "u");
         assert_eq!(event["involvedObject"]["apiVersion"], "dispatcher.ivan.vc/v1beta1");
         assert_eq!(

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::Resource;
 use tracing::{info, warn};
 
 use super::context::{Context, key, uid};
@@ -88,7 +89,7 @@ fn made(execution: &Arc<JobExecution>, desired: &Desired, job_uid: &str, ctx: &C
     ctx.metrics.executions.inc();
     let note = format!("Job {job} created");
     ctx.events.publish(
-        execution,
+        execution.object_ref(&()),
         Transition {
             reason: event::CREATED,
             warning: false,

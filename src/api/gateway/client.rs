@@ -60,13 +60,19 @@ pub struct GatewayClientStatus {
     /// Where the client stands, in one word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub phase: Option<ClientPhase>,
+    /// Name of the gateway that was chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<String>,
     /// Its pod.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod_name: Option<String>,
     /// UID of that pod, so that another of its name is not taken for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pod_uid: Option<String>,
-    /// Why there is no pod, once that is final.
+    /// Pods that failed and were replaced; not for ever.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub replaced: u32,
+    /// Why it ended or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// When it ended or failed; it is removed some time after.
@@ -91,4 +97,9 @@ pub enum ClientPhase {
     Failed,
     /// The pod has ended, or was asked to.
     Ended,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it in like this")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

@@ -1,6 +1,7 @@
 //! Kinds of `gateway.stationmaster.dev`: gateways for pods, and the clients that events ask for.
 
 mod client;
+mod client_pod;
 mod schema;
 mod status;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use client::{ClientPhase, GatewayClient, GatewayClientSpec, GatewayClientStatus};
+pub use client_pod::ClientPod;
 pub use status::{PodGatewayStatus, ResolvedName};
 
 /// The CRDs of this group.

@@ -61,6 +61,12 @@ impl<K: Kept> Watched<K> {
         self.store.state()
     }
 
+    /// The store itself, as a controller reads it.
+    #[must_use]
+    pub fn store(&self) -> Store<K> {
+        self.store.clone()
+    }
+
     /// Whether the first list is complete: until then a missing object means nothing.
     #[must_use]
     pub fn is_ready(&self) -> bool {
@@ -91,13 +97,22 @@ impl Cluster {
 
     /// Opens the watch of one kind. The future runs it until `stop`; the store is filled while it is polled.
     pub fn watched<K: Kept>(&self, stop: CancellationToken) -> (Watched<K>, impl Future<Output = ()> + Send + use<K>) {
+        self.labelled("", stop)
+    }
+
+    /// The same for the objects alone that a label selector matches.
+    pub fn labelled<K: Kept>(
+        &self,
+        selector: &str,
+        stop: CancellationToken,
+    ) -> (Watched<K>, impl Future<Output = ()> + Send + use<K>) {
         let (store, mut writer) = reflector::store::<K>();
         let changes = broadcast::Sender::new(CHANGES);
         let watched = Watched {
             store,
             changes: changes.clone(),
         };
-        let mut events = Box::pin(self.watch::<K>().take_until(stop.cancelled_owned()));
+        let mut events = Box::pin(self.matching::<K>(selector).take_until(stop.cancelled_owned()));
         let run = async move {
             let store = writer.as_reader();
             while let Some(event) = events.next().await {
@@ -129,13 +144,21 @@ impl Cluster {
     where
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
     {
-        watcher(
-            Api::<K>::all(self.client.clone()),
-            watcher::Config::default().page_size(PAGE_SIZE),
-        )
-        .default_backoff()
-        .filter_map(|event| std::future::ready(logged(event)))
-        .map(|event| event.modify(trim))
+        self.matching("")
+    }
+
+    fn matching<K>(&self, selector: &str) -> impl Stream<Item = watcher::Event<K>> + Send + use<K>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+    {
+        let mut config = watcher::Config::default().page_size(PAGE_SIZE);
+        if !selector.is_empty() {
+            config = config.labels(selector);
+        }
+        watcher(Api::<K>::all(self.client.clone()), config)
+            .default_backoff()
+            .filter_map(|event| std::future::ready(logged(event)))
+            .map(|event| event.modify(trim))
     }
 }
 

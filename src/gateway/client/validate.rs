@@ -1,0 +1,130 @@
+//! Which clients may be written: what is asked for is settled at the creation, but for the lifetime.
+
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::allowed;
+use crate::api::gateway::GatewayClientSpec;
+use crate::api::review::{AdmissionRequest, Cause, Object, Verdict};
+
+/// The one field of the spec that may be changed.
+const LIFETIME: &str = "lifetimeSeconds";
+/// The one field that is looked into.
+const POD_TEMPLATE: &str = "podTemplate";
+
+/// Decides whether a GatewayClient may be written.
+///
+/// # Errors
+/// Its spec is no JSON.
+pub fn validate(request: &AdmissionRequest<'_>) -> Result<Verdict, serde_json::Error> {
+    // A status, and an object that dies, are not ours to judge.
+    let Some(object) = request.object.as_ref().filter(|_| request.sub_resource.is_empty()) else {
+        return Ok(Verdict::default());
+    };
+    let causes = match &request.old_object {
+        Some(old) => changed(object, old)?,
+        None => match member(object, POD_TEMPLATE) {
+            Some(template) => allowed::faults(&tree(template)?),
+            None => Vec::new(),
+        },
+    };
+    Ok(Verdict {
+        causes,
+        ..Verdict::default()
+    })
+}
+
+/// What keeps a client from getting a pod, in one text; the webhook may have been away when it was created.
+#[must_use]
+pub fn faults(spec: &GatewayClientSpec) -> Option<String> {
+    let faults = allowed::faults(spec.pod_template.as_ref()?);
+    let texts = faults.iter().map(|cause| format!("{}: {}", cause.field, cause.message));
+    (!faults.is_empty()).then(|| texts.collect::<Vec<_>>().join("; "))
+}
+
+fn changed(object: &Object<'_>, old: &Object<'_>) -> Result<Vec<Cause>, serde_json::Error> {
+    let names = [object, old].into_iter().filter_map(|object| object.spec.as_ref());
+    let mut names: Vec<_> = names.flat_map(|spec| spec.names()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let mut causes = Vec::new();
+    for name in names {
+        if name != LIFETIME && !is_same(member(object, name), member(old, name))? {
+            let text = "a client has one pod, made when the client was: delete it and create another one";
+            causes.push(Cause::invalid(format!("spec.{name}"), text));
+        }
+    }
+    Ok(causes)
+}
+
+fn is_same(one: Option<&RawValue>, other: Option<&RawValue>) -> Result<bool, serde_json::Error> {
+    Ok(match (one, other) {
+        (Some(one), Some(other)) => one.get() == other.get() || tree(one)? == tree(other)?,
+        (None, None) => true,
+        _ => false,
+    })
+}
+
+fn member<'a>(object: &Object<'a>, name: &str) -> Option<&'a RawValue> {
+    object.spec.as_ref()?.get(name)
+}
+
+fn tree(raw: &RawValue) -> Result<Value, serde_json::Error> {
+    serde_json::from_str(raw.get())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn judged(new: &Value, old: Option<&Value>, part: &str) -> Vec<String> {
+        let request = json!({
+            "uid": "u", "kind": {"group": "g", "version": "v", "kind": "GatewayClient"}, "operation": "ANY",
+            "subResource": part, "object": {"spec": new}, "oldObject": old.map(|old| json!({"spec": old})),
+        });
+        let text = request.to_string();
+        let verdict = validate(&serde_json::from_str(&text).unwrap()).unwrap();
+        verdict.causes.into_iter().map(|cause| cause.field).collect()
+    }
+
+    #[test]
+    fn only_the_lifetime_may_change() {
+        let old = json!({"gatewayName": "foo", "message": "m", "podTemplate": {"spec": {"a": 1, "b": 2}}});
+        for (new, fields) in [
+            (old.clone(), &[][..]),
+            (
+                json!({
+                    "podTemplate": {"spec": {"b": 2, "a": 1}}, "gatewayName": "foo", "message": "m",
+                    "lifetimeSeconds": 1, "image": null,
+                }),
+                &[],
+            ),
+            (
+                json!({"gatewayName": "bar", "podTemplate": {"spec": {"a": 2}}, "command": ["c"]}),
+                &["spec.command", "spec.gatewayName", "spec.message", "spec.podTemplate"],
+            ),
+        ] {
+            assert_eq!(judged(&new, Some(&old), ""), fields, "{new}");
+        }
+    }
+
+    #[test]
+    fn what_no_client_may_have_is_refused_when_it_is_created() {
+        let bad = json!({"gatewayName": "foo", "podTemplate": {"spec": {"hostNetwork": true}}});
+        let field = ["spec.podTemplate.spec.hostNetwork"];
+        assert_eq!(judged(&bad, None, ""), field);
+        // It is there already and gets no pod; what else is written of it is no worse.
+        assert_eq!(judged(&bad, Some(&bad), ""), [""; 0]);
+        assert_eq!(judged(&bad, None, "status"), [""; 0]);
+        assert_eq!(judged(&json!({"gatewayName": "foo"}), None, ""), [""; 0]);
+        let spec: GatewayClientSpec = serde_json::from_value(bad).unwrap();
+        let text = faults(&spec).unwrap();
+        assert!(
+            text.starts_with("spec.podTemplate.spec.hostNetwork: a client has no"),
+            "{text}"
+        );
+        assert_eq!(faults(&GatewayClientSpec::default()), None);
+    }
+}
