@@ -54,6 +54,7 @@ impl Process {
             options,
             dispatch: Some(dispatch),
             resources: None,
+            clients: None,
         };
         let run = reconcile::run(shared, stop.clone());
         let task = async move {

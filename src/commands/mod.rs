@@ -2,7 +2,6 @@
 
 pub mod certs;
 pub mod crds;
-mod gateways;
 mod manifest;
 pub mod manifests;
 pub mod render;

@@ -13,10 +13,9 @@ use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::gateways::gateways;
 use super::manifest;
-use crate::api::names::path::{CONVERT, MUTATE, MUTATE_PODS, VALIDATE};
-use crate::api::names::{DISPATCH_GROUP, GATEWAY_GROUP};
+use crate::api::names::DISPATCH_GROUP;
+use crate::api::names::path::{CONVERT, MUTATE, VALIDATE};
 use crate::api::review::ADMISSION_API_VERSION;
 use crate::cli::ReviewArgs;
 use crate::cli::serve::ExecuteArgs;
@@ -34,19 +33,14 @@ const USER: &str = "kubernetes-admin";
 pub fn run(args: &ReviewArgs) -> anyhow::Result<()> {
     let objects = manifest::objects(&args.file)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let asked = async {
-        let mut registry = Registry::default();
-        let gateways = gateways(&args.gateway, &objects, &mut registry).await?;
-        let has_gateway = gateways.is_some();
-        let state = State {
-            gateways,
-            ..State::new(registry, Readiness::default(), limits(args))
-        };
-        answers(&serve::router(Arc::new(state)), objects, has_gateway).await
-    };
-    let answers = runtime.context("cannot start")?.block_on(asked)?;
+    let router = serve::router(Arc::new(State::new(
+        Registry::default(),
+        Readiness::default(),
+        limits(args),
+    )));
+    let answers = runtime.context("cannot start")?.block_on(answers(&router, objects))?;
     if answers.is_empty() {
-        bail!("there is neither a review nor an object of {DISPATCH_GROUP} nor a pod with a gateway in the file");
+        bail!("there is neither a review nor an object of {DISPATCH_GROUP} in the file");
     }
     for answer in &answers {
         manifest::print(answer, args.output)?;
@@ -67,7 +61,7 @@ fn limits(args: &ReviewArgs) -> ExecuteArgs {
     }
 }
 
-async fn answers(router: &Router, objects: Vec<Value>, has_gateway: bool) -> anyhow::Result<Vec<Value>> {
+async fn answers(router: &Router, objects: Vec<Value>) -> anyhow::Result<Vec<Value>> {
     let mut answers = Vec::new();
     for object in objects {
         let group = object["apiVersion"]
@@ -76,12 +70,7 @@ async fn answers(router: &Router, objects: Vec<Value>, has_gateway: bool) -> any
             .map(|(group, _)| group);
         match (group, object["kind"].as_str()) {
             (_, Some("ConversionReview")) => answers.push(ask(router, CONVERT, &object).await?),
-            (_, Some("AdmissionReview")) if object["request"]["kind"]["kind"] == "Pod" => {
-                answers.push(pod(router, &object).await?);
-            }
             (_, Some("AdmissionReview")) => answers.push(admission(router, &object).await?),
-            (None, Some("Pod")) if has_gateway => answers.push(pod(router, &created(&object)).await?),
-            (Some(GATEWAY_GROUP), Some("PodGateway")) => {}
             (Some(DISPATCH_GROUP), _) => answers.push(admission(router, &created(&object)).await?),
             (_, kind) => eprintln!(
                 "skipped: the webhooks are not asked about {}",
@@ -94,8 +83,10 @@ async fn answers(router: &Router, objects: Vec<Value>, has_gateway: bool) -> any
 
 /// The review of a CREATE, as the API server would send it.
 fn created(object: &Value) -> Value {
-    let version = object["apiVersion"].as_str().unwrap_or_default();
-    let (group, version) = version.split_once('/').unwrap_or(("", version));
+    let (group, version) = object["apiVersion"]
+        .as_str()
+        .and_then(|text| text.split_once('/'))
+        .unwrap_or_default();
     json!({
         "apiVersion": ADMISSION_API_VERSION,
         "kind": "AdmissionReview",
@@ -121,15 +112,6 @@ async fn admission(router: &Router, review: &Value) -> anyhow::Result<Value> {
     let patch = mutated["response"]["patch"].take();
     if let (Some(patch), false) = (patch.as_str(), is_refused(&answer)) {
         answer["response"]["patchType"] = mutated["response"]["patchType"].take();
-        answer["response"]["patch"] = serde_json::from_slice(&STANDARD.decode(patch)?)?;
-    }
-    Ok(answer)
-}
-
-/// The webhook of pods, with its patch as JSON.
-async fn pod(router: &Router, review: &Value) -> anyhow::Result<Value> {
-    let mut answer = ask(router, MUTATE_PODS, review).await?;
-    if let Some(patch) = answer["response"]["patch"].as_str() {
         answer["response"]["patch"] = serde_json::from_slice(&STANDARD.decode(patch)?)?;
     }
     Ok(answer)

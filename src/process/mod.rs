@@ -1,6 +1,7 @@
 //! The life of a serving process: telemetry, the cluster, both halves under one token, the signal that ends them.
 
 mod advice;
+mod clients;
 mod folder;
 mod gateway;
 mod reconcilers;
@@ -19,7 +20,7 @@ use crate::clients::cluster::{Cluster, Templates};
 use crate::reconcile;
 use crate::serve::execute::Token;
 use crate::serve::health::Readiness;
-use crate::serve::{Memory, Server, State};
+use crate::serve::{Gateways, Memory, Server, State};
 use crate::telemetry::Telemetry;
 use folder::Followed;
 use reconcilers::Reconcilers;
@@ -65,6 +66,9 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     let resources = followed.as_ref().and_then(|followed| followed.resources(args));
     let behind = gateway::Followed::of(args, cluster.as_ref(), &readiness, &mut registry).await?;
     let gateways = behind.as_ref().map(|(behind, _)| behind.answering(&mut registry));
+    let (clients, clients_watch) = clients::watch(args, cluster.as_ref());
+    let in_force = gateways.as_ref().map(Gateways::in_force);
+    let controlled = clients::controlled(args, clients.as_ref(), in_force);
     let state = State {
         cluster,
         templates,
@@ -74,7 +78,7 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
         memory: Memory::new(args.limits.body_memory()),
         ..State::new(registry, readiness, args.execute.clone())
     };
-    let reconcilers = Reconcilers::of(args, &state, reconciled, resources);
+    let reconcilers = Reconcilers::of(args, &state, reconciled, (resources, controlled));
     let follow = folder::follow(followed, args.resources.folder.options());
     let server = Server::bind(args, in_cluster(), Arc::new(state)).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), components = ?args.components(), "serving");
@@ -88,6 +92,7 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
         ended = halves => ended,
         again = signals.twice(&stop) => again,
         () = watches => anyhow::bail!("the watch of job templates has ended"),
+        () = clients_watch => anyhow::bail!("the watch of gateway clients has ended"),
         () = names => anyhow::bail!("the gateways are not followed any more"),
         () = follow => anyhow::bail!("the folder of templates is not followed any more"),
     }

@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::in_cluster;
 use crate::cli::{Component, ServeArgs};
 use crate::clients::cluster::Cluster;
+use crate::reconcile::gateway_clients::Clients;
 use crate::reconcile::namespaces::Resources;
 use crate::reconcile::{self, Dispatch, Metrics, Options, Shared};
 use crate::serve::State;
@@ -21,7 +22,12 @@ pub(super) struct Reconcilers {
 
 impl Reconcilers {
     /// Nothing, where none is wanted.
-    pub(super) fn of(args: &ServeArgs, state: &State, metrics: Metrics, resources: Option<Resources>) -> Option<Self> {
+    pub(super) fn of(
+        args: &ServeArgs,
+        state: &State,
+        metrics: Metrics,
+        (resources, clients): (Option<Resources>, Option<Clients>),
+    ) -> Option<Self> {
         let cluster = state.cluster.as_ref()?;
         let wanted = args.is_on(Component::Controllers);
         let dispatch = state.templates.as_ref().filter(|_| wanted).map(|templates| Dispatch {
@@ -29,7 +35,7 @@ impl Reconcilers {
             compiled: Arc::clone(&state.compiled),
             filled: watch::Sender::default(),
         });
-        if dispatch.is_none() && resources.is_none() {
+        if dispatch.is_none() && resources.is_none() && clients.is_none() {
             return None;
         }
         let shared = Shared {
@@ -38,6 +44,7 @@ impl Reconcilers {
             options: options(args, cluster),
             dispatch,
             resources,
+            clients,
         };
         Some(Self {
             gates: gates(&shared, &state.readiness),
@@ -111,6 +118,7 @@ mod tests {
                 filled: watch::Sender::default(),
             }),
             resources: None,
+            clients: None,
         }
     }
 

@@ -3,6 +3,7 @@
 //! | controller | watches | makes |
 //! |---|---|---|
 //! | job_execution | JobExecution, JobTemplate, Job | one Job for each execution, and its status |
+//! | gateway_client | GatewayClient, their Pods | one Pod for each client, and its status |
 //! | namespace | Namespace, whatever carries our label | what the folder of templates wants in it, and the ResourceSet |
 
 mod backlog;
@@ -10,6 +11,7 @@ mod context;
 mod create;
 mod error;
 mod events;
+pub mod gateway_clients;
 mod held;
 mod holds;
 mod job_execution;
@@ -33,6 +35,7 @@ pub use metrics::Metrics;
 
 use crate::clients::cluster::{Cluster, Templates};
 use crate::dispatch::cache::Cache;
+use gateway_clients::Clients;
 use namespaces::Resources;
 
 /// Name of the Lease that replicas contend for.
@@ -59,6 +62,8 @@ pub struct Shared {
     pub dispatch: Option<Dispatch>,
     /// For resources into namespaces, if they are wanted.
     pub resources: Option<Resources>,
+    /// For GatewayClients, if they are wanted.
+    pub clients: Option<Clients>,
 }
 
 /// What the controller of JobExecutions works with.
@@ -119,7 +124,13 @@ async fn terms(shared: &Shared, stop: &CancellationToken) {
             namespaces::run(&shared.cluster, resources, with, stop.child_token()).await;
         }
     };
-    tokio::join!(executions, namespaces);
+    let gateway_clients = async {
+        let Some(clients) = &shared.clients else { return };
+        while !stop.is_cancelled() {
+            gateway_clients::run(shared, clients, stop.child_token()).await;
+        }
+    };
+    tokio::join!(executions, namespaces, gateway_clients);
 }
 
 /// A name that no other replica has, and none had before.

@@ -1,5 +1,6 @@
 //! What the webhook of pods answers from, and what it counts.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -78,10 +79,16 @@ impl Gateways {
         })
     }
 
+    /// The gateways in force, which change.
+    #[must_use]
+    pub fn in_force(&self) -> Shared {
+        Arc::clone(&self.in_force)
+    }
+
     /// Asks the domain whether a PodGateway may be written.
     pub(super) fn validate(&self, request: &AdmissionRequest<'_>) -> Result<Verdict, Refusal> {
         let decided = validate(request, &self.in_force.load());
-        decided.map_err(|error| Refusal::Undecodable(format!("the PodGateway cannot be decoded: {error}")))
+        decided.map_err(|error| Refusal::Undecodable(format!("the {} cannot be decoded: {error}", request.kind.kind)))
     }
 
     fn count(&self, decided: &Result<Decision, Error>) {

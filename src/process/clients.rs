@@ -1,0 +1,42 @@
+//! GatewayClients while the server runs: the process's one watch of them, and what their controller works with.
+
+use std::future::pending;
+
+use futures::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
+
+use crate::api::gateway::GatewayClient;
+use crate::cli::{Component, ServeArgs};
+use crate::clients::cluster::{Cluster, Watched};
+use crate::gateway::Shared;
+use crate::reconcile::gateway_clients::Clients;
+
+/// The watch, where anybody wants it, and the future that runs it, which does not end.
+pub(super) fn watch(
+    args: &ServeArgs,
+    cluster: Option<&Cluster>,
+) -> (Option<Watched<GatewayClient>>, BoxFuture<'static, ()>) {
+    let wanted = args.is_on(Component::Controllers) && args.reads_gateways();
+    match cluster.filter(|_| wanted) {
+        Some(cluster) => {
+            let (clients, watch) = cluster.watched(CancellationToken::new());
+            (Some(clients), Box::pin(watch))
+        }
+        None => (None, Box::pin(pending())),
+    }
+}
+
+/// What the controller works with, where it is wanted.
+pub(super) fn controlled(
+    args: &ServeArgs,
+    clients: Option<&Watched<GatewayClient>>,
+    gateways: Option<Shared>,
+) -> Option<Clients> {
+    let clients = clients.filter(|_| args.is_on(Component::Controllers))?;
+    Some(Clients {
+        clients: clients.clone(),
+        gateways: gateways?,
+        defaults: args.client.defaults(),
+        retention: args.client.client_retention,
+    })
+}
