@@ -11,28 +11,38 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use common::cluster::{ControlPlane, eventually};
-use common::process::{Process, QUIET, flag};
+use common::process::{Process, flag};
 use common::serve::{certificate, install};
 use serde_json::{Value, json};
 
-/// Pods that the original changes, and what it makes of them, by their flags; the names in these resolve everywhere.
-fn cases() -> BTreeMap<Vec<String>, Vec<(Value, Value)>> {
+/// What is the same for some cases: flags, and what names and searches there are.
+type Setting = (Vec<String>, String, String);
+
+/// New pods, and what the original makes of those that it changes, by their setting.
+fn cases() -> BTreeMap<Setting, Vec<(Value, Option<Value>)>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/gateway/pass");
     let mut cases: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for entry in folder.read_dir().unwrap() {
         let path = entry.unwrap().path();
+        let case: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+        let request = &case["review"]["request"];
+        let is_new_pod = request["operation"] == "CREATE" && request["kind"]["kind"] == "Pod";
         // An API server knows all fields of its pods.
-        if path.ends_with("unknown_fields_survive.json") {
+        if !is_new_pod || path.ends_with("unknown_fields_survive.json") {
             continue;
         }
-        let text = std::fs::read_to_string(path)
+        let hosts = case["addresses"]
+            .as_object()
             .unwrap()
-            .replace("vpn.example.org", "localhost");
-        let case: Value = serde_json::from_str(&text).unwrap();
-        let Some(made) = case.get("pod") else { continue };
+            .iter()
+            .flat_map(|(name, addresses)| {
+                let addresses = addresses.as_array().unwrap().iter();
+                addresses.map(move |address| format!("{} {name}\n", address.as_str().unwrap()))
+            });
         let flags = serde_json::from_value(case["flags"].clone()).unwrap();
-        let sent = case["review"]["request"]["object"].clone();
-        cases.entry(flags).or_default().push((sent, made.clone()));
+        let resolv = case["resolvConf"].as_str().unwrap().to_owned();
+        let pod = (request["object"].clone(), case.get("pod").cloned());
+        cases.entry((flags, resolv, hosts.collect())).or_default().push(pod);
     }
     cases
 }
@@ -58,19 +68,21 @@ fn register(plane: &ControlPlane, namespace: &str, (address, authority): (Socket
 }
 
 /// A server with these flags and the certificate of that folder.
-fn serving(folder: &Path, flags: &[String]) -> Process {
-    let resolv = folder.join("resolv.conf");
-    std::fs::write(&resolv, "search a.svc.cluster.local\nnameserver 10.96.0.10\n").unwrap();
+fn serving(folder: &Path, (flags, resolv, hosts): &Setting) -> Process {
+    std::fs::write(folder.join("resolv.conf"), resolv).unwrap();
+    std::fs::write(folder.join("hosts"), hosts).unwrap();
     let own = [
         "--components=admission".to_owned(),
         "--webhook-listen-address=127.0.0.1:0".to_owned(),
         "--drain-seconds=0".to_owned(),
         flag("tls-cert-file-path", &folder.join("tls.crt")),
         flag("tls-key-file-path", &folder.join("tls.key")),
-        flag("resolv-conf", &resolv),
+        flag("resolv-conf", &folder.join("resolv.conf")),
+        "--metrics-bind-address=127.0.0.1:0".to_owned(),
+        "--health-probe-bind-address=0".to_owned(),
     ];
-    let flags: Vec<_> = own.iter().chain(flags).map(String::as_str).chain(QUIET).collect();
-    Process::start(&flags)
+    let flags: Vec<_> = own.iter().chain(flags).map(String::as_str).collect();
+    Process::with_hosts(&folder.join("hosts"), &flags)
 }
 
 /// What the API server would store.
@@ -86,11 +98,38 @@ fn stored(plane: &ControlPlane, namespace: &str, pod: &Value) -> Result<Value, S
     }
 }
 
-/// Names of the elements of a list of the spec, but for the token that every pod gets.
-fn names(pod: &Value, list: &str) -> Vec<String> {
-    let elements = pod["spec"][list].as_array().into_iter().flatten();
-    let names = elements.map(|element| element["name"].as_str().unwrap().to_owned());
-    names.filter(|name| !name.starts_with("kube-api-access-")).collect()
+/// The path of something that is wanted and not there as it is wanted; the API server adds defaults, and its token.
+fn missing(found: &Value, wanted: &Value, path: &str) -> Option<String> {
+    let differs = || format!("{path}: {found:#} instead of {wanted:#}");
+    match (found, wanted) {
+        (Value::Object(found), Value::Object(wanted)) => wanted.iter().find_map(|(key, wanted)| {
+            missing(found.get(key).unwrap_or(&Value::Null), wanted, &format!("{path}/{key}"))
+        }),
+        (Value::Array(found), Value::Array(wanted)) => {
+            let is_token = |value: &&Value| {
+                let name = value["name"].as_str().unwrap_or_default();
+                name.starts_with("kube-api-access-")
+            };
+            let mut found = found.iter().filter(|value| !is_token(value));
+            let differs = wanted.iter().enumerate().find_map(|(index, wanted)| {
+                missing(found.next().unwrap_or(&Value::Null), wanted, &format!("{path}/{index}"))
+            });
+            differs.or_else(|| found.next().map(|more| format!("{path}: {more:#} is too much")))
+        }
+        // What is null or empty is not stored.
+        (Value::Null, wanted) => (!is_empty(wanted)).then(differs),
+        (found, wanted) => (found != wanted).then(differs),
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Null => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(list) => list.is_empty(),
+        Value::Object(members) => members.values().all(is_empty),
+        _ => false,
+    }
 }
 
 fn is_stamped(pod: &Value) -> bool {
@@ -103,29 +142,45 @@ fn each_pod_gets_its_gateway_once() {
     let plane = ControlPlane::start();
     let (folder, bundle) = (tempfile::tempdir().unwrap(), certificate());
     install(&bundle, folder.path());
-    let mut seen = 0;
-    for (flags, pods) in cases() {
-        let (server, namespace) = (serving(folder.path(), &flags), plane.namespace());
+    let (mut seen, mut wrong) = (0, Vec::new());
+    for (setting, pods) in cases() {
+        let (server, namespace) = (serving(folder.path(), &setting), plane.namespace());
         register(
             &plane,
             &namespace,
             (server.address("webhook"), &bundle.authority),
             "Fail",
         );
+        let metrics = server.address("metrics");
         // Neither the registration nor the namespace's account is there at once.
-        eventually("a gateway", || {
-            stored(&plane, &namespace, &pods[0].0).ok().filter(is_stamped)
+        let asked = || {
+            let page = common::http::get(metrics.port(), "/metrics").unwrap().body;
+            page.contains("stationmaster_requests_total{")
+        };
+        eventually("a question", || {
+            stored(&plane, &namespace, &pods[0].0).ok().filter(|_| asked())
         });
         for (sent, made) in pods {
             let stored = stored(&plane, &namespace, &sent).unwrap();
-            assert!(is_stamped(&stored), "{stored:#}");
-            for list in ["initContainers", "containers", "volumes"] {
-                assert_eq!(names(&stored, list), names(&made, list), "{list} of {stored:#}");
-            }
             seen += 1;
+            let Some(mut made) = made else {
+                wrong.extend(is_stamped(&stored).then(|| format!("{stored:#} has a gateway")));
+                continue;
+            };
+            made["metadata"] = json!({"labels": made["metadata"]["labels"]});
+            // All are created in one namespace, whatever theirs is.
+            let search = made.pointer_mut("/spec/dnsConfig/searches/0");
+            let is_local = |search: &&mut Value| search.as_str().unwrap().ends_with(".svc.cluster.local");
+            if let Some(search) = search.filter(is_local) {
+                *search = json!(format!("{namespace}.svc.cluster.local"));
+            }
+            wrong.extend(missing(&stored, &made, ""));
+            wrong.extend((!is_stamped(&stored)).then(|| format!("{stored:#} has no gateway")));
         }
     }
-    assert!(seen >= 30, "{seen}");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    println!("{seen} pods");
+    assert!(seen >= 60, "{seen}");
 }
 
 #[test]
@@ -134,7 +189,8 @@ fn the_failure_policy_decides_while_a_name_is_unknown() {
     let (folder, bundle) = (tempfile::tempdir().unwrap(), certificate());
     install(&bundle, folder.path());
     let flags = ["--DNS=nowhere.invalid", "--setGatewayDefault"].map(str::to_owned);
-    let (process, namespace) = (serving(folder.path(), &flags), plane.namespace());
+    let setting = (flags.to_vec(), String::new(), String::new());
+    let (process, namespace) = (serving(folder.path(), &setting), plane.namespace());
     let server = (process.address("webhook"), &*bundle.authority);
     let pod = json!({
         "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "app"},

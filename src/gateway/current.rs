@@ -192,11 +192,11 @@ mod tests {
         }
     }
 
-    fn mark(value: &str) -> Option<Mark> {
-        Some(Mark {
+    fn mark(value: &str) -> Mark {
+        Mark {
             key: "setGateway".to_owned(),
-            value: (!value.is_empty()).then(|| value.to_owned()),
-        })
+            value: Some(value.to_owned()),
+        }
     }
 
     fn named(name: &str, matches: Match) -> Gateway {
@@ -233,8 +233,8 @@ mod tests {
     #[test]
     fn the_marks_of_a_pod_choose_among_gateways() {
         let by = |label: &str, annotation: &str| Match {
-            label: mark(label),
-            annotation: mark(annotation),
+            label: Some(mark(label)),
+            annotation: Some(mark(annotation)),
             ..Match::default()
         };
         let rest = Match {
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn a_namespace_can_be_none_of_a_gateway() {
         let mut matches = Match {
-            label: mark("foo"),
+            label: Some(mark("foo")),
             ..Match::default()
         };
         let selector = |team: &str| serde_json::from_value(serde_json::json!({"matchLabels": {"team": team}})).unwrap();

@@ -88,7 +88,7 @@ mod tests {
 
     use super::*;
 
-    fn stored(name: &str, age: &str, matches: Value) -> Arc<PodGateway> {
+    fn stored(name: &str, age: &str, matches: &Value) -> Arc<PodGateway> {
         let value = json!({
             "apiVersion": "gateway.stationmaster.dev/v1alpha1", "kind": "PodGateway",
             "metadata": {"name": name, "creationTimestamp": format!("2026-01-{age}T00:00:00Z")},
@@ -115,9 +115,9 @@ mod tests {
     #[test]
     fn the_older_gateway_keeps_its_pods() {
         let all = vec![
-            stored("b", "02", label("foo")),
-            stored("a", "03", label("foo")),
-            stored("c", "01", label("bar")),
+            stored("b", "02", &label("foo")),
+            stored("a", "03", &label("foo")),
+            stored("c", "01", &label("bar")),
         ];
         let overlap = ("a".to_owned(), "b".to_owned(), "label setGateway=foo".to_owned());
         assert_eq!(told(None, all), (vec!["c".to_owned(), "b".to_owned()], vec![overlap]));
@@ -150,7 +150,7 @@ mod tests {
             (team("a"), team("b"), false),
             (team("a"), label("foo"), true),
         ] {
-            let all = vec![stored("a", "01", one.clone()), stored("b", "02", other.clone())];
+            let all = vec![stored("a", "01", &one), stored("b", "02", &other)];
             assert_eq!(told(None, all).1.len(), usize::from(overlaps), "{one} {other}");
         }
     }
@@ -161,7 +161,7 @@ mod tests {
             name: "default".to_owned(),
             spec: serde_json::from_value(json!({"match": label("foo")})).unwrap(),
         };
-        let all = vec![stored("default", "01", label("bar")), stored("a", "01", label("foo"))];
+        let all = vec![stored("default", "01", &label("bar")), stored("a", "01", &label("foo"))];
         let (in_force, others) = told(Some(flags), all);
         assert_eq!(in_force, ["default"]);
         assert_eq!(others.len(), 2);

@@ -70,7 +70,7 @@ fn spec(object: &Object<'_>) -> Result<GatewaySpec, serde_json::Error> {
 
 fn tree(members: &Members<'_>) -> Result<Value, serde_json::Error> {
     let member = |name: &str| {
-        let value = members.get(name).map(RawValue::get).unwrap_or("null");
+        let value = members.get(name).map_or("null", RawValue::get);
         Ok((name.to_owned(), serde_json::from_str(value)?))
     };
     let tree: Result<Map<_, _>, serde_json::Error> = members.names().map(member).collect();
@@ -113,13 +113,13 @@ fn faults(spec: &GatewaySpec) -> Vec<Cause> {
     faults.extend(
         label
             .iter()
-            .flat_map(|mark| key("label", mark, is_label_key(&mark.key))),
+            .filter_map(|mark| key("label", mark, is_label_key(&mark.key))),
     );
     faults.extend(label.iter().filter_map(value));
     faults.extend(
         annotation
             .iter()
-            .flat_map(|mark| key("annotation", mark, is_annotation_key(&mark.key))),
+            .filter_map(|mark| key("annotation", mark, is_annotation_key(&mark.key))),
     );
     faults.extend(selector(spec));
     faults

@@ -73,12 +73,16 @@ async fn answer(state: &AppState, route: &'static str, body: &[u8], started: Ins
     answer.into_response()
 }
 
-/// One line a request, with nothing of the object but its name and its faults.
+/// One line a request that says anything, with nothing of the object but its name and its faults.
 fn log(route: &'static str, request: Option<&AdmissionRequest<'_>>, answer: &Answer<'_>, started: Instant) {
     let (uid, decision, duration_us) = (answer.uid(), answer.decision(), micros(started));
     let Some(request) = request else {
         return tracing::warn!(uid, route, decision, duration_us, "request");
     };
+    // Pods of a whole cluster, about which there is nothing to say.
+    if answer.is_plain() && matches!(route, MUTATE_PODS | SET_GATEWAY) {
+        return tracing::debug!(uid, route, decision, duration_us, "request");
+    }
     let (operation, kind) = (&*request.operation, &*request.kind.kind);
     let (namespace, name) = (&*request.namespace, &*request.name);
     // Looked for where something was decided: it costs a walk through the metadata.

@@ -160,7 +160,7 @@ impl Followed {
                     self.native_sidecars.send_if_modified(changed);
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "cannot tell the versions of the nodes: sidecars stay as they are")
+                    tracing::warn!(%error, "cannot tell the versions of the nodes: sidecars stay as they are");
                 }
             }
             sleep(VERSIONS).await;
