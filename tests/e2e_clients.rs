@@ -6,6 +6,7 @@ mod common;
 
 use common::cluster::{ControlPlane, eventually};
 use common::process::{Process, QUIET};
+use common::server::Server;
 use serde_json::{Value, json};
 
 /// A process with the reconcilers.
@@ -33,7 +34,7 @@ fn client(name: &str, spec: &Value) -> String {
 fn gateway(plane: &ControlPlane) {
     let gateway = json!({
         "apiVersion": "gateway.stationmaster.dev/v1alpha1", "kind": "PodGateway", "metadata": {"name": "foo"},
-        "spec": {"gateway": "192.0.2.1", "match": {"label": {"key": "setGateway", "value": "by-foo"}}},
+        "spec": {"gateway": "192.0.2.1", "init": {"image": "example.org/init"}, "match": {"label": {"key": "setGateway", "value": "by-foo"}}},
     });
     plane.apply(&gateway.to_string());
 }
@@ -148,4 +149,44 @@ fn what_cannot_be_ends_and_goes() {
     for name in ["many", "lost", "short"] {
         gone(&plane, &namespace, &format!("gatewayclient/{name}"));
     }
+}
+
+#[test]
+fn with_the_webhooks_a_client_s_pod_is_injected_and_its_template_judged() {
+    let plane = ControlPlane::start().with_crds();
+    let _server = Server::start(&plane, &[]);
+    gateway(&plane);
+    let namespace = plane.namespace();
+    plane.apply_in(&namespace, &client("run", &json!({"gatewayName": "foo"})));
+    in_phase(&plane, &namespace, "run", "Scheduled");
+    let injected = eventually("an injected pod", || {
+        let client = stored(&plane, &namespace, "gatewayclient/run");
+        let conditions = client["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        conditions.into_iter().find(|condition| condition["type"] == "Injected")
+    });
+    assert_eq!(
+        (&injected["status"], &injected["reason"]),
+        (&json!("True"), &json!("Injected"))
+    );
+
+    let in_namespace = ["-n", &namespace, "apply", "--server-side", "-f", "-"];
+    let refusal = |name: &str, spec: Value| {
+        let output = plane.try_kubectl(&in_namespace, &client(name, &spec));
+        assert!(!output.status.success(), "{name}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let template = json!({"spec": {"containers": [], "hostNetwork": true}});
+    let refused = refusal("bad", json!({"gatewayName": "foo", "podTemplate": template}));
+    assert!(refused.contains("spec.podTemplate.spec.hostNetwork"), "{refused}");
+    let refused = refusal("run", json!({"gatewayName": "bar"}));
+    assert!(refused.contains("spec.gatewayName"), "{refused}");
+    plane.apply_in(
+        &namespace,
+        &client("run", &json!({"gatewayName": "foo", "lifetimeSeconds": 100_000})),
+    );
+
+    plane.kubectl(&["-n", &namespace, "delete", "pod/run", "--grace-period=0", "--force"]);
+    let ended = in_phase(&plane, &namespace, "run", "Ended");
+    assert_eq!(ended["status"]["message"], "the pod was deleted");
+    assert!(stored(&plane, &namespace, "pod/run").is_null());
 }

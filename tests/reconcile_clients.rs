@@ -353,7 +353,7 @@ async fn a_pod_that_fails_for_ever_fails_its_client() {
     let fake = prepared();
     let _process = scheduled(&fake).await;
     fake.edit("gatewayclients", "run", |client| {
-        client["status"]["replaced"] = json!(5)
+        client["status"]["replaced"] = json!(5);
     });
     in_phase(&fake, "Failed");
     fake.expect(STATUS).await;
@@ -431,7 +431,7 @@ async fn a_lifetime_begins_with_the_client() {
     let _process = scheduled(&fake).await;
     // Long over: it was created in January.
     fake.edit("gatewayclients", "run", |client| {
-        client["spec"]["lifetimeSeconds"] = json!(60)
+        client["spec"]["lifetimeSeconds"] = json!(60);
     });
     fake.expect(DELETE_POD).await;
     fake.expect(STATUS).await;

@@ -64,15 +64,14 @@ fn words(text: &str) -> Result<Words, String> {
         return Ok(Words::default());
     }
     loop {
-        let (word, after) = match rest.strip_prefix('"') {
-            Some(quoted) => unquoted(quoted).ok_or_else(refused)?,
-            None => {
-                let (word, after) = rest.split_at(rest.find(',').unwrap_or(rest.len()));
-                if word.contains('"') {
-                    return Err(refused());
-                }
-                (word.to_owned(), after)
+        let (word, after) = if let Some(quoted) = rest.strip_prefix('"') {
+            unquoted(quoted).ok_or_else(refused)?
+        } else {
+            let (word, after) = rest.split_at(rest.find(',').unwrap_or(rest.len()));
+            if word.contains('"') {
+                return Err(refused());
             }
+            (word.to_owned(), after)
         };
         words.push(word);
         match after.strip_prefix(',') {

@@ -19,7 +19,7 @@ pub(super) fn watch(
     let wanted = args.is_on(Component::Controllers) && args.reads_gateways();
     match cluster.filter(|_| wanted) {
         Some(cluster) => {
-            let (clients, watch) = cluster.watched(CancellationToken::new());
+            let (clients, watch) = cluster.watched::<GatewayClient>(CancellationToken::new());
             (Some(clients), Box::pin(watch))
         }
         None => (None, Box::pin(pending())),

@@ -135,6 +135,7 @@ fn lifetime_end(client: &GatewayClient) -> Option<Timestamp> {
 }
 
 /// Whether the recorded pod was the current one when it was last looked at.
+#[must_use]
 pub fn had_pod(status: &GatewayClientStatus) -> bool {
     matches!(status.phase, Some(ClientPhase::Scheduled | ClientPhase::Ready)) && status.pod_uid.is_some()
 }

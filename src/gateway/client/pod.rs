@@ -34,8 +34,8 @@ pub fn pod_name(client: &str) -> String {
     let kept = client.get(..KEPT_BYTES).unwrap_or_default();
     let kept = kept.trim_end_matches(|letter: char| !letter.is_ascii_alphanumeric());
     let digest = Sha256::digest(client);
-    let hash: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
-    format!("{kept}-{hash}")
+    let [a, b, c, d, e, ..] = digest.0;
+    format!("{kept}-{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}")
 }
 
 /// The pod to create, behind `gateway` and behind no other of those in force.
@@ -80,16 +80,12 @@ fn spec(client: &GatewayClientSpec, template: &Value, defaults: &Defaults) -> Va
         Some(Value::Array(containers)) => containers,
         _ => Vec::new(),
     };
-    match containers
-        .iter_mut()
-        .find(|container| container["name"] == json!(CONTAINER))
-    {
-        Some(container) => complete(container, client, defaults),
-        None => {
-            let mut container = json!({"name": CONTAINER});
-            complete(&mut container, client, defaults);
-            containers.insert(0, container);
-        }
+    let is_client = |container: &Value| container["name"] == CONTAINER;
+    if !containers.iter().any(is_client) {
+        containers.insert(0, json!({"name": CONTAINER}));
+    }
+    for container in containers.iter_mut().filter(|container| is_client(container)) {
+        complete(container, client, defaults);
     }
     spec.insert("containers".into(), containers.into());
     // A client is given to whoever sends an event: nothing in it may speak to the API server.

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::allowed;
 use crate::api::gateway::GatewayClientSpec;
-use crate::api::review::{AdmissionRequest, Cause, Object, Verdict};
+use crate::api::review::{AdmissionRequest, Cause, Members, Object, Verdict};
 
 /// The one field of the spec that may be changed.
 const LIFETIME: &str = "lifetimeSeconds";
@@ -44,7 +44,7 @@ pub fn faults(spec: &GatewayClientSpec) -> Option<String> {
 
 fn changed(object: &Object<'_>, old: &Object<'_>) -> Result<Vec<Cause>, serde_json::Error> {
     let names = [object, old].into_iter().filter_map(|object| object.spec.as_ref());
-    let mut names: Vec<_> = names.flat_map(|spec| spec.names()).collect();
+    let mut names: Vec<_> = names.flat_map(Members::names).collect();
     names.sort_unstable();
     names.dedup();
     let mut causes = Vec::new();
