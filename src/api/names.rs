@@ -25,6 +25,8 @@ pub mod label {
     pub const NAME: &str = "app.kubernetes.io/name";
     /// On a client's pod: UID of the GatewayClient that it was made for.
     pub const CLIENT_UID: &str = "gateway.stationmaster.dev/client-uid";
+    /// Of a namespace: the Pod Security level that its pods have to keep to.
+    pub const POD_SECURITY_ENFORCE: &str = "pod-security.kubernetes.io/enforce";
     /// UID of the execution that controls the Job.
     pub const CONTROLLER_UID: &str = "controller-uid";
     /// Name of the execution that controls the Job.
@@ -191,9 +193,31 @@ pub mod reason {
     pub const END_REQUESTED: &str = "EndRequested";
     /// The client's lifetime is over.
     pub const LIFETIME_OVER: &str = "LifetimeOver";
+    /// All names of a gateway resolve.
+    pub const RESOLVED: &str = "Resolved";
+    /// Some do not.
+    pub const NOT_RESOLVING: &str = "NotResolving";
+    /// There are none, only addresses.
+    pub const ADDRESSES: &str = "Addresses";
+    /// Pods get the gateway.
+    pub const IN_FORCE: &str = "InForce";
+    /// Another gateway has the same pods.
+    pub const OVERLAPS: &str = "Overlaps";
+    /// A name that pods need the address of has never resolved.
+    pub const UNRESOLVED: &str = "Unresolved";
+    /// A webhook with the failure policy Fail covers the gateway's label.
+    pub const FAIL_HOOK: &str = "FailHook";
+    /// None does.
+    pub const NO_FAIL_HOOK: &str = "NoFailHook";
+    /// The gateway has no label that one could cover.
+    pub const NO_LABEL: &str = "NoLabel";
+    /// No Pod Security level is in the gateway's way.
+    pub const ADMITTED: &str = "Admitted";
+    /// Some namespaces refuse its containers.
+    pub const RESTRICTED: &str = "Restricted";
 }
 
-/// Reasons of the events on a JobExecution, which are upstream's, and on a GatewayClient.
+/// Reasons of the events on a JobExecution, which are upstream's, on a GatewayClient and on a pod.
 pub mod event {
     /// The Job, or the pod, was created.
     pub const CREATED: &str = "Created";
@@ -209,6 +233,8 @@ pub mod event {
     pub const REPLACED: &str = "PodReplaced";
     /// The JobTemplate is missing.
     pub const JOB_TEMPLATE_NOT_FOUND: &str = "JobTemplateNotFound";
+    /// Of a pod: it has no gateway and should have one.
+    pub const NOT_INJECTED: &str = "NotInjected";
 }
 
 /// Paths of the webhooks and hooks, as their callers are told them.

@@ -101,6 +101,13 @@ impl InForce {
         self.is_complete
     }
 
+    /// What marks pods behind the gateway of that name in the state that is in force, if pods can get it.
+    #[must_use]
+    pub fn stamp(&self, gateway: &str) -> Option<&str> {
+        let found = self.gateways.iter().find(|current| current.gateway.name == gateway)?;
+        found.injection.as_ref().ok().map(|injection| &*injection.stamp)
+    }
+
     /// A mark that is neither true nor false refuses the pod.
     pub(super) fn strict_marks(&self) -> bool {
         self.rules.strict_marks

@@ -1,8 +1,10 @@
 //! The domain of pods behind gateways: decisions only. Nothing here awaits, reads a clock or reaches outside.
 
 mod addresses;
+mod audit;
 pub mod client;
 mod current;
+mod eviction;
 #[cfg(test)]
 mod fixture;
 mod injection;
@@ -17,10 +19,13 @@ mod resolv;
 mod select;
 mod selector;
 mod spared;
+pub mod status;
 mod validate;
 
 pub use addresses::{Addresses, News};
+pub use audit::{Finding, Owner, Standing, finding, message, stamped_by, standing};
 pub use current::{Choice, Current, InForce, Namespaces, Rules, Shared, shared, unresolved_names};
+pub use eviction::{Evictions, replacement};
 pub use injection::{Injection, Missing, Surroundings};
 pub use marks::Marks;
 pub use mutate::{Decision, Outcome, mutate};

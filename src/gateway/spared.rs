@@ -1,7 +1,12 @@
 //! Pods that no gateway is for, whatever they ask for.
 
+use k8s_openapi::api::core::v1::Pod;
+
 use crate::api::names::{annotation, label};
 use crate::api::pod::{PodMetadata, PodSpec, text};
+
+/// As nodes and pods say it.
+const WINDOWS: &str = "windows";
 
 /// Why a pod is left alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -27,6 +32,23 @@ impl Spared {
                 is_windows(spec)?.then_some(Self::Windows)
             },
         )
+    }
+
+    /// The same of a pod that is stored.
+    pub(super) fn of_stored(pod: &Pod) -> Option<Self> {
+        let annotations = pod.metadata.annotations.as_ref();
+        if annotations.is_some_and(|all| all.contains_key(annotation::MIRROR_POD)) {
+            return Some(Self::Mirror);
+        }
+        let spec = pod.spec.as_ref()?;
+        if spec.host_network == Some(true) {
+            return Some(Self::HostNetwork);
+        }
+        let selector = spec.node_selector.as_ref();
+        let selected = [label::OS, label::OLD_OS].map(|key| selector?.get(key));
+        let named = spec.os.as_ref().map(|os| &os.name);
+        let mut systems = named.into_iter().chain(selected.into_iter().flatten());
+        systems.any(|system| system == WINDOWS).then_some(Self::Windows)
     }
 
     /// In one word.
@@ -55,7 +77,7 @@ fn is_windows(spec: &PodSpec<'_>) -> Result<bool, serde_json::Error> {
     Ok(named
         .into_iter()
         .chain(selected.iter().flatten())
-        .any(|os| os.0 == "windows"))
+        .any(|os| os.0 == WINDOWS))
 }
 
 #[cfg(test)]
@@ -64,7 +86,16 @@ mod tests {
 
     use super::*;
 
+    /// Both views of a pod have to agree.
     fn spared(metadata: &Value, spec: &Value) -> Option<Spared> {
+        let mut whole = json!({"metadata": metadata, "spec": spec});
+        whole["spec"]["containers"] = json!([]);
+        let stored = Spared::of_stored(&serde_json::from_value(whole).unwrap());
+        assert_eq!(stored, borrowed(metadata, spec), "{metadata} {spec}");
+        stored
+    }
+
+    fn borrowed(metadata: &Value, spec: &Value) -> Option<Spared> {
         let (metadata, spec) = (metadata.to_string(), spec.to_string());
         let members = serde_json::from_str(&spec).unwrap();
         Spared::of(
