@@ -102,15 +102,14 @@ impl Events {
     }
 }
 
-fn event(object: &ObjectReference, note: &Note, now: Timestamp) -> Value {
-    let name = object.name.as_deref().unwrap_or_default();
-    // Names of objects are ASCII.
-    let name = name.get(..NAME_BYTES).unwrap_or(name);
+/// An event on an object.
+pub(super) fn event(object: &ObjectReference, note: &Note, now: Timestamp) -> Value {
+    let name = name(object.name.as_deref().unwrap_or_default(), now.as_nanosecond());
     let seconds = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     json!({
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": format!("{name}.{:x}", now.as_nanosecond()), "namespace": object.namespace},
+        "metadata": {"name": name, "namespace": object.namespace},
         "involvedObject": object,
         "reason": note.reason,
         "message": note.text,
@@ -121,6 +120,13 @@ fn event(object: &ObjectReference, note: &Note, now: Timestamp) -> Value {
         "lastTimestamp": seconds,
         "count": 1,
     })
+}
+
+/// A name for an event on the object of this name.
+pub(super) fn name(object: &str, distinct: i128) -> String {
+    // Names of objects are ASCII.
+    let object = object.get(..NAME_BYTES).unwrap_or(object);
+    format!("{object}.{distinct:x}")
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hyper::http::{HeaderValue, Request, header};
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use kube::api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
@@ -187,6 +188,21 @@ impl Cluster {
                 .await,
         )
         .map(|_| ())
+    }
+
+    /// Evicts exactly the pod that was seen, if disruption budgets allow it; one that is already gone is a success.
+    ///
+    /// # Errors
+    /// Every other failure; `Unavailable` while a budget forbids it, `Conflict` when it is another pod of that name by now.
+    pub async fn evict(&self, seen: &ObjectMeta) -> Result<(), Error> {
+        let (namespace, name) = place(seen);
+        let body = serde_json::json!({
+            "apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": namespace},
+            "deleteOptions": {"preconditions": {"uid": seen.uid}},
+        });
+        // kube's own eviction says `delete_options`, which the API server does not read.
+        let built = path::<Pod>(namespace).create_subresource("eviction", name, &PostParams::default(), json(&body));
+        absent_is_none(self.call::<IgnoredAny>("evict", ("Pod", namespace, name), built).await).map(|_| ())
     }
 
     /// Sends one request and decodes its answer, within the time limit.

@@ -20,6 +20,8 @@ use crate::api::dispatch::view::JobTemplate;
 
 /// Objects of one page of a list: what a page holds of payloads is in memory while it is read.
 const PAGE_SIZE: u32 = 100;
+/// The same where it is metadata alone.
+const METADATA_PAGE_SIZE: u32 = 500;
 /// Changes that a slow listener may be behind before it is told that it missed some.
 const CHANGES: usize = 256;
 /// kubectl's copy of the whole object; nobody here reads it.
@@ -139,6 +141,15 @@ impl Cluster {
         (watched, run)
     }
 
+    /// Lists and then follows the objects of one kind that a field selector matches, as [`Self::watch`] does all.
+    pub fn watch_where<K>(&self, fields: &str) -> impl Stream<Item = watcher::Event<K>> + Send + use<K>
+    where
+        K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+    {
+        let config = watcher::Config::default().page_size(METADATA_PAGE_SIZE).fields(fields);
+        follow(Api::<K>::all(self.client.clone()), config)
+    }
+
     /// Lists and then follows all objects of one kind; failures are logged, waited out and never end the stream.
     pub fn watch<K>(&self) -> impl Stream<Item = watcher::Event<K>> + Send + use<K>
     where
@@ -155,11 +166,18 @@ impl Cluster {
         if !selector.is_empty() {
             config = config.labels(selector);
         }
-        watcher(Api::<K>::all(self.client.clone()), config)
-            .default_backoff()
-            .filter_map(|event| std::future::ready(logged(event)))
-            .map(|event| event.modify(trim))
+        follow(Api::<K>::all(self.client.clone()), config)
     }
+}
+
+fn follow<K>(api: Api<K>, config: watcher::Config) -> impl Stream<Item = watcher::Event<K>> + Send + use<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    watcher(api, config)
+        .default_backoff()
+        .filter_map(|event| std::future::ready(logged(event)))
+        .map(|event| event.modify(trim))
 }
 
 fn all<K: Kept>(store: &Store<K>) -> Vec<ObjectRef<K>> {
