@@ -54,7 +54,7 @@ fn resource(kind: &str) -> (String, String) {
         "ResourceSet" => ("resources.stationmaster.dev", "resourcesets"),
         "PodGateway" => ("gateway.stationmaster.dev", "podgateways"),
         "GatewayClient" => ("gateway.stationmaster.dev", "gatewayclients"),
-        "Pod" | "PodMeta" | "ClientPod" => ("", "pods"),
+        "Pod" | "ClientPod" | "PodMetadata" => ("", "pods"),
         "Eviction" => ("", "pods/eviction"),
         "Node" | "NodeMeta" => ("", "nodes"),
         "ConfigMap" => ("", "configmaps"),
@@ -73,9 +73,10 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 
 /// Every call through `clients::cluster` that the sources name with its kind.
 fn asked_for() -> Rights {
-    let call =
-        Regex::new(r"\.(get|get_metadata|create|replace|replace_status|patch|delete|watch|watched|labelled)::<(\w+)>")
-            .unwrap();
+    let call = Regex::new(
+        r"\.(get|get_metadata|create|replace|replace_status|patch|delete|watch|watch_where|watched|labelled)::<(\w+)>",
+    )
+    .unwrap();
     let mut rights = Rights::new();
     let mut ask = |(group, plural): (String, String), verbs: &[&str]| {
         let rights = rights.entry((group, plural)).or_default();
@@ -95,11 +96,13 @@ fn asked_for() -> Rights {
                 "get" | "get_metadata" => ask((group, plural), &["get"]),
                 "replace_status" => ask((group, plural + "/status"), &["update"]),
                 "replace" => ask((group, plural), &["update"]),
-                "watch" | "watched" | "labelled" => ask((group, plural), &["list", "watch"]),
+                "watch" | "watch_where" | "watched" | "labelled" => ask((group, plural), &["list", "watch"]),
                 verb => ask((group, plural), &[verb]),
             }
         }
     }
+    // Called without naming the kind.
+    ask(resource("Eviction"), &["create"]);
     // Asked of whoever sets blockOwnerDeletion.
     ask(
         ("dispatcher.ivan.vc".into(), "jobexecutions/finalizers".into()),

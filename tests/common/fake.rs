@@ -49,6 +49,8 @@ struct Store {
     calls: usize,
     last: Option<usize>,
     stalled: String,
+    /// Annotations that pods get when they are created.
+    webhook: Value,
     delay: Duration,
     page_delay: Duration,
 }
@@ -113,6 +115,10 @@ impl Fake {
                 metadata[key] = value;
             }
         }
+        // One that has none, such as a namespace, is put with an empty one.
+        if metadata["namespace"] == "" {
+            metadata.as_object_mut().unwrap().remove("namespace");
+        }
         store.apply(plural, object, &self.shared.version)
     }
 
@@ -149,6 +155,16 @@ impl Fake {
         self.store()
             .faults
             .extend(faults.iter().map(|fault| (call.to_owned(), *fault)));
+    }
+
+    /// Pods that are created from now on get these annotations, as if a webhook were there.
+    pub fn annotate_pods(&self, annotations: Value) {
+        self.store().webhook = annotations;
+    }
+
+    /// An object that has no namespace.
+    pub fn get_cluster_wide(&self, plural: &str, name: &str) -> Option<Value> {
+        self.store().objects.get(&key(plural, "", name)).cloned()
     }
 
     /// Ends all watches, as a restart of the server does, with the history forgotten or kept.
@@ -289,6 +305,10 @@ impl Fake {
                 Some(object) => json_response(StatusCode::OK, object),
                 None => status(404, "NotFound", "not found"),
             },
+            (&Method::POST, _) if call.subresource == "eviction" => {
+                let eviction: Value = serde_json::from_slice(body).unwrap();
+                self.delete(call, &eviction["deleteOptions"].to_string().into())
+            }
             (&Method::POST, _) => self.create(call, body),
             (&Method::PUT, _) => self.replace(call, body),
             (&Method::PATCH, _) => self.patch(call, body),
@@ -368,6 +388,12 @@ impl Fake {
             return status(409, "AlreadyExists", "already exists");
         }
         object["metadata"]["namespace"] = json!(call.namespace);
+        if call.plural == "pods" && self.store().webhook.is_object() {
+            merge(&mut object["metadata"]["annotations"], &self.store().webhook);
+        }
+        if call.parameter("dryRun").is_some() {
+            return json_response(StatusCode::CREATED, &object);
+        }
         json_response(StatusCode::CREATED, &self.put(&call.plural, object))
     }
 
@@ -431,7 +457,7 @@ impl Store {
     fn apply(&mut self, plural: &str, mut object: Value, changed: &watch::Sender<u64>) -> Value {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
-        let text = |field: &str| object["metadata"][field].as_str().unwrap().to_owned();
+        let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
         let key = key(plural, &text("namespace"), &text("name"));
         let type_ = if self.objects.contains_key(&key) {
             "MODIFIED"
@@ -461,10 +487,16 @@ impl Call {
         let skip = if parts.next() == Some("api") { 1 } else { 2 };
         let mut parts = parts.skip(skip).map(ToOwned::to_owned).peekable();
         let namespaced = parts.next_if(|part| part == "namespaces").is_some();
-        let namespace = if namespaced {
-            parts.next().unwrap()
+        let namespace = if namespaced { parts.next() } else { None };
+        let is_of_namespaces = namespaced && parts.peek().is_none();
+        let (namespace, mut parts) = if is_of_namespaces {
+            let own = ["namespaces".to_owned()].into_iter().chain(namespace);
+            (String::new(), own.collect::<Vec<_>>().into_iter().peekable())
         } else {
-            String::new()
+            (
+                namespace.unwrap_or_default(),
+                parts.collect::<Vec<_>>().into_iter().peekable(),
+            )
         };
         let mut next = || parts.next().unwrap_or_default();
         let (plural, name, subresource) = (next(), next(), next());
