@@ -55,6 +55,7 @@ impl Process {
             dispatch: Some(dispatch),
             resources: None,
             clients: None,
+            gateways: None,
         };
         let run = reconcile::run(shared, stop.clone());
         let task = async move {

@@ -54,6 +54,7 @@ impl Process {
             },
             dispatch: None,
             resources: None,
+            gateways: None,
             clients: Some(clients),
         };
         let run = reconcile::run(shared, stop);

@@ -165,6 +165,10 @@ pub struct ControllerArgs {
     /// How many executions, and with --dispatch native how many namespaces, are reconciled at a time.
     #[arg(long, value_name = "NUMBER", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
+    /// Evict pods that should be behind a gateway and are not, one at a time, where their controller makes another and a
+    /// trial shows that it would get the gateway. Never pods of a Job.
+    #[arg(long, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = go_bool, action = ArgAction::Set)]
+    pub evict_uninjected: bool,
     /// Kubeconfig to reach the API server with. [default: $KUBECONFIG, ~/.kube/config, in a cluster the service account]
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,

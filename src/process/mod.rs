@@ -78,7 +78,10 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
         memory: Memory::new(args.limits.body_memory()),
         ..State::new(registry, readiness, args.execute.clone())
     };
-    let reconcilers = Reconcilers::of(args, &state, reconciled, (resources, controlled));
+    let audited = behind
+        .as_ref()
+        .and_then(|(behind, _)| behind.audited(args, state.cluster.as_ref()));
+    let reconcilers = Reconcilers::of(args, &state, reconciled, (resources, controlled, audited));
     let follow = folder::follow(followed, args.resources.folder.options());
     let server = Server::bind(args, in_cluster(), Arc::new(state)).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), components = ?args.components(), "serving");

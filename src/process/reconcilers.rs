@@ -9,6 +9,7 @@ use super::in_cluster;
 use crate::cli::{Component, ServeArgs};
 use crate::clients::cluster::Cluster;
 use crate::reconcile::gateway_clients::Clients;
+use crate::reconcile::gateways::PodGateways;
 use crate::reconcile::namespaces::Resources;
 use crate::reconcile::{self, Dispatch, Metrics, Options, Shared};
 use crate::serve::State;
@@ -26,7 +27,7 @@ impl Reconcilers {
         args: &ServeArgs,
         state: &State,
         metrics: Metrics,
-        (resources, clients): (Option<Resources>, Option<Clients>),
+        (resources, clients, gateways): (Option<Resources>, Option<Clients>, Option<PodGateways>),
     ) -> Option<Self> {
         let cluster = state.cluster.as_ref()?;
         let wanted = args.is_on(Component::Controllers);
@@ -35,7 +36,7 @@ impl Reconcilers {
             compiled: Arc::clone(&state.compiled),
             filled: watch::Sender::default(),
         });
-        if dispatch.is_none() && resources.is_none() && clients.is_none() {
+        if dispatch.is_none() && resources.is_none() && clients.is_none() && gateways.is_none() {
             return None;
         }
         let shared = Shared {
@@ -45,6 +46,7 @@ impl Reconcilers {
             dispatch,
             resources,
             clients,
+            gateways,
         };
         Some(Self {
             gates: gates(&shared, &state.readiness),
@@ -119,6 +121,7 @@ mod tests {
             }),
             resources: None,
             clients: None,
+            gateways: None,
         }
     }
 

@@ -17,6 +17,15 @@ pub struct Metrics {
     pub(super) leader: Gauge,
     resources: Family<Objects, Gauge>,
     writes: Family<Write, Counter>,
+    gateways: Gateways,
+}
+
+/// What is counted of pods and their gateways.
+#[derive(Debug, Clone, Default)]
+struct Gateways {
+    uninjected: Family<Behind, Gauge>,
+    stale: Family<Behind, Gauge>,
+    evictions: Family<Eviction, Counter>,
 }
 
 /// One result of a reconciler.
@@ -30,6 +39,19 @@ pub(super) struct Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Objects {
     state: &'static str,
+}
+
+/// Pods of a gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Behind {
+    gateway: String,
+}
+
+/// What became of an attempt to evict a pod that is not behind its gateway.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Eviction {
+    gateway: String,
+    result: &'static str,
 }
 
 /// Requests that change objects of the folder of templates.
@@ -51,6 +73,7 @@ impl Metrics {
             leader,
             resources,
             writes,
+            gateways,
         } = metrics.clone();
         registry.register(
             "job_executions",
@@ -80,6 +103,7 @@ impl Metrics {
             writes,
         );
         registry.register("stationmaster_leader", "1 while this replica writes", leader);
+        gateways.register(registry);
         metrics
     }
 
@@ -96,9 +120,54 @@ impl Metrics {
         }
     }
 
+    /// Sets, for each gateway in force, how many pods should be behind it and are not, and how many are behind another
+    /// state of it than the one in force.
+    pub(super) fn gateways<'g>(&self, all: impl Iterator<Item = (&'g str, u32, u32)>) {
+        self.forget_gateways();
+        for (gateway, uninjected, stale) in all {
+            let gateway = gateway.to_owned();
+            let behind = Behind { gateway };
+            self.gateways.uninjected.get_or_create(&behind).set(uninjected.into());
+            self.gateways.stale.get_or_create(&behind).set(stale.into());
+        }
+    }
+
+    /// Another replica tells of the pods of gateways.
+    pub(super) fn forget_gateways(&self) {
+        self.gateways.uninjected.clear();
+        self.gateways.stale.clear();
+    }
+
+    /// Counts an attempt to evict a pod that is not behind its gateway.
+    pub(super) fn evicted(&self, gateway: &str, result: &'static str) {
+        let gateway = gateway.to_owned();
+        let attempts = &self.gateways.evictions;
+        attempts.get_or_create(&Eviction { gateway, result }).inc();
+    }
+
     /// Counts a request that changes one of them.
     pub(super) fn wrote(&self, verb: &'static str) {
         self.writes.get_or_create(&Write { verb }).inc();
+    }
+}
+
+impl Gateways {
+    fn register(self, registry: &mut Registry) {
+        registry.register(
+            "stationmaster_gateway_pods_uninjected",
+            "Pods that should be behind a gateway and are not",
+            self.uninjected,
+        );
+        registry.register(
+            "stationmaster_gateway_pods_stale",
+            "Pods behind another state of their gateway than the one in force",
+            self.stale,
+        );
+        registry.register(
+            "stationmaster_gateway_evictions",
+            "Attempts to evict pods that should be behind a gateway and are not",
+            self.evictions,
+        );
     }
 }
 

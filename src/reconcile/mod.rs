@@ -5,6 +5,7 @@
 //! | job_execution | JobExecution, JobTemplate, Job | one Job for each execution, and its status |
 //! | gateway_client | GatewayClient, their Pods | one Pod for each client, and its status |
 //! | namespace | Namespace, whatever carries our label | what the folder of templates wants in it, and the ResourceSet |
+//! | gateways | PodGateway, Namespace, metadata of pods | status of each PodGateway; events on pods without theirs, evictions |
 
 mod backlog;
 mod context;
@@ -12,6 +13,7 @@ mod create;
 mod error;
 mod events;
 pub mod gateway_clients;
+pub mod gateways;
 mod held;
 mod holds;
 mod job_execution;
@@ -36,6 +38,7 @@ pub use metrics::Metrics;
 use crate::clients::cluster::{Cluster, Templates};
 use crate::dispatch::cache::Cache;
 use gateway_clients::Clients;
+use gateways::PodGateways;
 use namespaces::Resources;
 
 /// Name of the Lease that replicas contend for.
@@ -64,6 +67,8 @@ pub struct Shared {
     pub resources: Option<Resources>,
     /// For GatewayClients, if they are wanted.
     pub clients: Option<Clients>,
+    /// For PodGateways, if they are wanted.
+    pub gateways: Option<PodGateways>,
 }
 
 /// What the controller of JobExecutions works with.
@@ -130,7 +135,13 @@ async fn terms(shared: &Shared, stop: &CancellationToken) {
             gateway_clients::run(shared, clients, stop.child_token()).await;
         }
     };
-    tokio::join!(executions, namespaces, gateway_clients);
+    let behind = async {
+        let Some(gateways) = &shared.gateways else { return };
+        while !stop.is_cancelled() {
+            gateways::run(&shared.cluster, gateways, &shared.metrics, stop.child_token()).await;
+        }
+    };
+    tokio::join!(executions, namespaces, gateway_clients, behind);
 }
 
 /// A name that no other replica has, and none had before.

@@ -18,14 +18,18 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::in_cluster;
 use crate::api::gateway::{Gateway, PodGateway, SidecarMode};
 use crate::cli::{Component, ServeArgs};
 use crate::clients::cluster::{Cluster, NamespaceMetadata, Watched};
 use crate::clients::resolver;
 use crate::gateway::{InForce, Names, Overlap, Resolv, Rules, Shared, Surroundings, in_order, shared};
+use crate::reconcile::gateways::{Options, PodGateways};
 use crate::serve::Gateways;
 use crate::serve::health::{Gate, Readiness};
 
+/// No webhook is asked about its pods: the cluster itself lives from them.
+const KUBE_SYSTEM: &str = "kube-system";
 /// How often it is asked which versions the nodes have, where a sidecar's mode depends on them.
 const VERSIONS: Duration = Duration::from_secs(300);
 
@@ -103,6 +107,26 @@ impl Followed {
     pub(super) fn answering(&self, registry: &mut Registry) -> Gateways {
         let namespaces = self.stored.as_ref().map(|stored| stored.namespaces.clone());
         Gateways::new(Arc::clone(&self.in_force), namespaces, self.gate.clone(), registry)
+    }
+
+    /// What is told of PodGateways, where they are read and this process reconciles.
+    pub(super) fn audited(&self, args: &ServeArgs, cluster: Option<&Cluster>) -> Option<PodGateways> {
+        let stored = self.stored.as_ref().filter(|_| args.is_on(Component::Controllers))?;
+        let own = cluster
+            .filter(|_| in_cluster())
+            .map(|cluster| cluster.default_namespace().to_owned());
+        Some(PodGateways {
+            stored: stored.gateways.clone(),
+            namespaces: stored.namespaces.clone(),
+            in_force: Arc::clone(&self.in_force),
+            names: self.names.subscribe(),
+            flags: self.flags.clone(),
+            options: Options {
+                covered: args.gateway.labels.keys(),
+                excluded: own.into_iter().chain([KUBE_SYSTEM.to_owned()]).collect(),
+                evict: args.controllers.evict_uninjected,
+            },
+        })
     }
 
     fn register(&self, registry: &mut Registry) {

@@ -1,0 +1,140 @@
+//! The auditor: looks once at each pod that a gateway is for and that does not carry its stamp, and tells of those that
+//! were created without it.
+
+use futures::StreamExt;
+use futures::stream;
+use k8s_openapi::api::core::v1::{Event, ObjectReference, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use tokio::time::{Instant, sleep_until};
+use tracing::{debug, warn};
+
+use super::super::events::{self, Note};
+use super::Context;
+use super::roll::{Kept, State};
+use crate::api::names::{annotation, event};
+use crate::clients::cluster::{DryRun, Failure};
+use crate::gateway::{Finding, Owner, finding, message};
+
+/// Pods that are looked at at a time.
+const AT_ONCE: usize = 8;
+
+/// Looks at candidates as their time comes; does not end.
+pub(super) async fn run(ctx: &Context<'_>) {
+    let mut news = ctx.news.subscribe();
+    loop {
+        news.mark_unchanged();
+        let due = ctx.roll().due(Instant::now());
+        if !due.is_empty() {
+            let looked = stream::iter(due).for_each_concurrent(AT_ONCE, |(uid, kept)| look(ctx, uid, kept));
+            looked.await;
+            ctx.touch();
+            continue;
+        }
+        let next = ctx.roll().next_due();
+        tokio::select! {
+            _ = news.changed() => {}
+            () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
+        }
+    }
+}
+
+async fn look(ctx: &Context<'_>, uid: String, kept: Kept) {
+    let found = ctx.cluster.get::<Pod>(&kept.namespace, &kept.name).await;
+    let pod = match found {
+        Ok(pod) => pod.filter(|pod| pod.metadata.uid.as_ref() == Some(&uid)),
+        Err(error) => {
+            debug!(%error, cause = %error.failure, "a pod could not be looked at: later");
+            return ctx.roll().postpone(&uid);
+        }
+    };
+    let Some(pod) = pod else {
+        ctx.roll().forget(&uid);
+        return;
+    };
+    let gateway = ctx.with.stored.get("", &kept.gateway);
+    let created = gateway
+        .as_ref()
+        .and_then(|gateway| gateway.metadata.creation_timestamp.as_ref());
+    let state = match finding(&pod, created) {
+        // The watch tells of the stamp in a moment.
+        _ if is_stamped(&pod.metadata) => State::Settled { carries: true },
+        Finding::Finished | Finding::Spared(_) | Finding::Older => State::Settled { carries: false },
+        Finding::Injected => State::Settled { carries: true },
+        Finding::Uninjected(owner) => {
+            tell(ctx, &pod.metadata, &kept.gateway, owner.as_ref()).await;
+            let born = pod.metadata.creation_timestamp.clone();
+            State::Uninjected { owner, born }
+        }
+    };
+    ctx.roll().settle(&uid, state);
+}
+
+fn is_stamped(metadata: &ObjectMeta) -> bool {
+    let annotations = metadata.annotations.as_ref();
+    annotations.is_some_and(|all| all.contains_key(annotation::INJECTED))
+}
+
+/// Tells people of an uninjected pod, once for each pod and gateway.
+async fn tell(ctx: &Context<'_>, metadata: &ObjectMeta, gateway: &str, owner: Option<&Owner>) {
+    let (namespace, name) = crate::clients::cluster::place(metadata);
+    warn!(
+        pod.namespace = namespace,
+        pod.name = name,
+        gateway,
+        "a pod is not behind its gateway"
+    );
+    if let Some(owner) = owner {
+        let uid = metadata.uid.as_deref().unwrap_or_default();
+        let came_back = ctx
+            .evictions()
+            .found(owner, (uid, metadata.creation_timestamp.as_ref()));
+        if came_back {
+            warn!(
+                namespace,
+                kind = owner.kind,
+                name = owner.name,
+                gateway,
+                "its pods come back without the gateway: no more of them are evicted"
+            );
+        }
+    }
+    let note = Note {
+        reason: event::NOT_INJECTED,
+        warning: true,
+        text: message(gateway, owner),
+    };
+    let mut told = events::event(&reference(metadata), &note, Timestamp::now());
+    // The same in every process, so that a restart tells nothing anew.
+    told["metadata"]["name"] = event_name(metadata, gateway).into();
+    if let Err(error) = ctx.cluster.create::<Event>(namespace, &told, DryRun::No).await
+        && !matches!(error.failure, Failure::AlreadyExists(_))
+    {
+        debug!(%error, cause = %error.failure, "event lost");
+    }
+}
+
+fn reference(metadata: &ObjectMeta) -> ObjectReference {
+    ObjectReference {
+        api_version: Some("v1".to_owned()),
+        kind: Some("Pod".to_owned()),
+        name: metadata.name.clone(),
+        namespace: metadata.namespace.clone(),
+        uid: metadata.uid.clone(),
+        resource_version: metadata.resource_version.clone(),
+        field_path: None,
+    }
+}
+
+/// Tells pods and gateways apart.
+fn event_name(metadata: &ObjectMeta, gateway: &str) -> String {
+    let uid = metadata.uid.as_deref().unwrap_or_default();
+    let digest = Sha256::digest(format!("{uid}/{gateway}"));
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    events::name(
+        metadata.name.as_deref().unwrap_or_default(),
+        u64::from_be_bytes(first).into(),
+    )
+}

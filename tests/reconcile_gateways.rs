@@ -1,0 +1,354 @@
+//! The calls of the controller of PodGateways, scenario by scenario, against an API server in process. Time is simulated.
+
+#![allow(clippy::unwrap_used, reason = "what is not there is a failure of the test")]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::fake::{Fake, Fault};
+use k8s_openapi::jiff::Timestamp;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+use serde_json::{Value, json};
+use stationmaster::api::gateway::{Gateway, PodGateway};
+use stationmaster::clients::cluster::Cluster;
+use stationmaster::gateway::{InForce, Names, Rules, Surroundings, shared};
+use stationmaster::reconcile::gateways::{Options, PodGateways};
+use stationmaster::reconcile::{self, Metrics, Shared};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+const STATUS: &str = "PUT podgateways foo status";
+/// A create that stores nothing.
+const TRIAL: &str = "POST pods";
+/// What a pod behind the gateway is marked with.
+const INJECTED: &str = "gateway.stationmaster.dev/injected";
+
+/// A process with this controller, which ends with the test.
+struct Process {
+    names: watch::Sender<Arc<Names>>,
+    registry: Registry,
+    task: JoinHandle<()>,
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Process {
+    fn start(fake: &Fake, evict: bool) -> Self {
+        let (cluster, stop) = (Cluster::from(fake.client()), CancellationToken::new());
+        let (stored, first) = cluster.watched::<PodGateway>(stop.clone());
+        let (namespaces, second) = cluster.watched(stop.clone());
+        let names = watch::Sender::new(Arc::new(Names::default()));
+        let mut registry = Registry::default();
+        let shared = Shared {
+            metrics: Metrics::register(&mut registry),
+            cluster,
+            options: reconcile::Options {
+                concurrency: 1,
+                lease_namespace: None,
+            },
+            dispatch: None,
+            resources: None,
+            clients: None,
+            gateways: Some(PodGateways {
+                stored,
+                namespaces,
+                in_force: in_force(fake),
+                names: names.subscribe(),
+                flags: None,
+                options: Options {
+                    covered: vec!["setGateway".to_owned()],
+                    excluded: vec!["kube-system".to_owned()],
+                    evict,
+                },
+            }),
+        };
+        let run = reconcile::run(shared, stop);
+        let task = async move {
+            tokio::join!(first, second, run);
+        };
+        Self {
+            names,
+            registry,
+            task: tokio::spawn(task),
+        }
+    }
+
+    fn resolves<T>(&self, change: impl FnOnce(&mut Names) -> T) {
+        let mut names = Names::clone(&self.names.borrow());
+        change(&mut names);
+        self.names.send_replace(Arc::new(names));
+    }
+
+    fn metric(&self, name: &str) -> Option<String> {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).unwrap();
+        let line = text.lines().find(|line| line.starts_with(name))?;
+        line.split(' ').nth(1).map(ToOwned::to_owned)
+    }
+}
+
+/// The gateway that is stored is in force.
+fn in_force(fake: &Fake) -> stationmaster::gateway::Shared {
+    let stored: PodGateway = serde_json::from_value(fake.get_cluster_wide("podgateways", "foo").unwrap()).unwrap();
+    let gateway = Gateway {
+        name: "foo".to_owned(),
+        spec: stored.spec,
+    };
+    let surroundings = Surroundings::default();
+    let known = (&surroundings, Names::default().addresses().clone());
+    shared(InForce::new(vec![gateway], (known.0, &known.1), Rules::default(), true))
+}
+
+/// A fake with a gateway that has this name.
+fn prepared(gateway: &str) -> Fake {
+    let fake = Fake::new();
+    fake.put(
+        "podgateways",
+        json!({
+            "apiVersion": "gateway.stationmaster.dev/v1alpha1", "kind": "PodGateway",
+            "metadata": {"name": "foo", "namespace": ""},
+            "spec": {"gateway": gateway, "match": {"label": {"key": "setGateway", "value": "foo"}}},
+        }),
+    );
+    fake.put("namespaces", json!({"metadata": {"name": "default", "namespace": ""}}));
+    fake
+}
+
+/// A pod that asks for the gateway.
+fn pod(name: &str, owner: Option<&str>) -> Value {
+    let owner =
+        owner.map(|kind| json!([{"apiVersion": "v1", "kind": kind, "name": "web", "uid": "w", "controller": true}]));
+    json!({
+        "metadata": {"name": name, "labels": {"setGateway": "foo"}, "ownerReferences": owner},
+        "spec": {"containers": [{"name": "app"}]},
+    })
+}
+
+/// The same with the gateway.
+fn behind(name: &str) -> Value {
+    let mut pod = pod(name, None);
+    pod["metadata"]["annotations"] = json!({INJECTED: "foo@0"});
+    pod
+}
+
+fn status(fake: &Fake) -> Value {
+    fake.get_cluster_wide("podgateways", "foo").unwrap()["status"].clone()
+}
+
+fn told(fake: &Fake, condition: &str) -> (String, String) {
+    let status = status(fake);
+    let mut conditions = status["conditions"].as_array().unwrap().iter();
+    let found = conditions.find(|found| found["type"] == condition).unwrap();
+    let text = |field: &str| found[field].as_str().unwrap().to_owned();
+    (text("status"), text("reason"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_status_is_written_once() {
+    let fake = prepared("192.0.2.1");
+    let _process = Process::start(&fake, false);
+    fake.expect(STATUS).await;
+    fake.expect_silence().await;
+    for (condition, reason) in [
+        ("Ready", "InForce"),
+        ("Resolved", "Addresses"),
+        ("Enforced", "FailHook"),
+        ("PodSecurity", "Admitted"),
+    ] {
+        assert_eq!(told(&fake, condition), ("True".to_owned(), reason.to_owned()));
+    }
+    assert_eq!(status(&fake)["observedGeneration"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_does_not_resolve_is_told_at_once_and_one_that_does_once() {
+    let fake = prepared("vpn.example.org");
+    let process = Process::start(&fake, false);
+    let answer = ["192.0.2.1".parse().unwrap()];
+    let at = |second: i64| Timestamp::from_second(second).unwrap();
+    process.resolves(|names| names.hear("vpn.example.org", &answer, at(1)));
+    fake.expect(STATUS).await;
+    while let Some(again) = fake.writes().await.pop() {
+        assert_eq!(again, STATUS);
+    }
+    // Before the first answer there may have been a write without.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    fake.forget_writes().await;
+    assert_eq!(told(&fake, "Resolved").1, "Resolved");
+    let resolved = status(&fake)["addresses"].clone();
+    assert_eq!(
+        resolved,
+        json!([{"name": "vpn.example.org", "address": "192.0.2.1", "lastResolved": "1970-01-01T00:00:01Z"}])
+    );
+
+    process.resolves(|names| names.hear("vpn.example.org", &answer, at(2)));
+    fake.expect_silence().await;
+    let before = tokio::time::Instant::now();
+    process.resolves(|names| names.fail("vpn.example.org"));
+    fake.expect(STATUS).await;
+    assert!(before.elapsed() <= Duration::from_secs(1));
+    assert_eq!(told(&fake, "Resolved").1, "NotResolving");
+    assert_eq!(status(&fake)["addresses"][0]["lastResolved"], "1970-01-01T00:00:02Z");
+    fake.expect_silence().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn counts_are_written_every_30_seconds_at_most() {
+    let fake = prepared("192.0.2.1");
+    let _process = Process::start(&fake, false);
+    fake.expect(STATUS).await;
+    for name in ["a", "b", "c"] {
+        fake.put("pods", behind(name));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    fake.expect_after(Duration::from_secs(26), STATUS).await;
+    assert_eq!(status(&fake)["injectedPods"], 3);
+    fake.remove("pods", "a");
+    fake.expect_after(Duration::from_secs(29), STATUS).await;
+    assert_eq!(status(&fake)["injectedPods"], 2);
+    fake.expect_silence().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_loses_a_race_looks_again() {
+    let fake = prepared("192.0.2.1");
+    fake.fail(STATUS, &[Fault::Status(409), Fault::Status(500)]);
+    let _process = Process::start(&fake, false);
+    fake.expect(&format!("{STATUS} = 409")).await;
+    fake.expect(&format!("{STATUS} = 500")).await;
+    fake.expect(STATUS).await;
+    fake.expect_silence().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_without_its_gateway_is_told_of() {
+    let fake = prepared("192.0.2.1");
+    let process = Process::start(&fake, false);
+    fake.expect(STATUS).await;
+    fake.put("pods", pod("lost", None));
+    let mut others = [
+        behind("behind"),
+        pod("older", None),
+        pod("host", None),
+        pod("ended", None),
+        pod("theirs", None),
+    ];
+    others[1]["metadata"]["creationTimestamp"] = json!("2025-01-01T00:00:00Z");
+    others[2]["spec"]["hostNetwork"] = json!(true);
+    others[3]["status"] = json!({"phase": "Succeeded"});
+    others[4]["spec"]["initContainers"] = json!([{"name": "gateway-init"}]);
+    for other in others {
+        fake.put("pods", other);
+    }
+    fake.put(
+        "pods",
+        json!({"metadata": {"name": "unrelated"}, "spec": {"containers": []}}),
+    );
+    fake.expect_after(Duration::from_secs(20), STATUS).await;
+    assert_eq!(status(&fake)["injectedPods"], 2, "ours and theirs");
+    assert_eq!(status(&fake)["uninjectedPods"], 1);
+    fake.expect_silence().await;
+    assert_eq!(
+        process
+            .metric("stationmaster_gateway_pods_uninjected{gateway=\"foo\"}")
+            .as_deref(),
+        Some("1")
+    );
+    assert_eq!(
+        process
+            .metric("stationmaster_gateway_pods_stale{gateway=\"foo\"}")
+            .as_deref(),
+        Some("1")
+    );
+    let events = fake.names("events");
+    assert_eq!(events.len(), 1);
+    let event = fake.get("events", &events[0]).unwrap();
+    assert_eq!(
+        (&event["reason"], &event["involvedObject"]["name"]),
+        (&json!("NotInjected"), &json!("lost"))
+    );
+
+    // Another process finds the same, and says nothing twice.
+    drop(process);
+    let _process = Process::start(&fake, true);
+    fake.expect_silence().await;
+    assert_eq!(fake.names("events"), events);
+}
+
+#[tokio::test(start_paused = true)]
+async fn evicts_one_at_a_time_what_a_controller_makes_again() {
+    let fake = prepared("192.0.2.1");
+    fake.annotate_pods(json!({INJECTED: "foo@0"}));
+    for (name, owner) in [
+        ("bare", None),
+        ("job", Some("Job")),
+        ("web-a", Some("ReplicaSet")),
+        ("web-b", Some("ReplicaSet")),
+    ] {
+        fake.put("pods", pod(name, owner));
+    }
+    let _process = Process::start(&fake, true);
+    let writes = async || {
+        let mut writes = fake.writes().await;
+        writes.retain(|write| write != STATUS);
+        writes
+    };
+    tokio::time::sleep(Duration::from_secs(8)).await;
+    assert_eq!(writes().await, [TRIAL, "POST pods web-a eviction"]);
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    assert_eq!(writes().await, [TRIAL, "POST pods web-b eviction"]);
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert!(writes().await.is_empty());
+    assert_eq!(fake.names("pods"), ["bare", "job"]);
+    assert_eq!(status(&fake)["uninjectedPods"], 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn evicts_nothing_whose_successor_would_be_no_better() {
+    let fake = prepared("192.0.2.1");
+    fake.put("pods", pod("web-a", Some("ReplicaSet")));
+    let process = Process::start(&fake, true);
+    fake.expect(STATUS).await;
+    fake.expect(TRIAL).await;
+    let again = fake.expect_after(Duration::from_secs(20), STATUS);
+    again.await;
+    fake.expect(TRIAL).await;
+    assert_eq!(fake.names("pods"), ["web-a"]);
+    let postponed = "stationmaster_gateway_evictions_total{gateway=\"foo\",result=\"postponed\"}";
+    assert!(process.metric(postponed).is_some());
+    // Once the webhook answers, and the budget allows it.
+    fake.annotate_pods(json!({INJECTED: "foo@0"}));
+    fake.fail("POST pods web-a eviction", &[Fault::Status(429)]);
+    fake.expect(TRIAL).await;
+    fake.expect("POST pods web-a eviction = 429").await;
+    fake.expect_after(Duration::from_secs(59), TRIAL).await;
+    fake.expect("POST pods web-a eviction").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn gives_up_where_pods_come_back_without_it() {
+    let fake = prepared("192.0.2.1");
+    fake.annotate_pods(json!({INJECTED: "foo@0"}));
+    let _process = Process::start(&fake, true);
+    let mut evictions = 0;
+    for round in 0..6 {
+        let name = format!("web-{round}");
+        let mut returned = pod(&name, Some("ReplicaSet"));
+        // Later than whatever was evicted before.
+        returned["metadata"]["creationTimestamp"] = json!("2999-01-01T00:00:00Z");
+        fake.put("pods", returned);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let writes = fake.writes().await;
+        evictions += writes.iter().filter(|write| write.ends_with("eviction")).count();
+    }
+    assert_eq!(evictions, 3, "the first one and what came back twice");
+    assert_eq!(fake.names("pods").len(), 3);
+}
