@@ -9,10 +9,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use super::decode::Undecodable;
-use crate::api::review::{ADMISSION_API_VERSION, AdmissionRequest, Cause, Verdict};
+use crate::api::review::{ADMISSION_API_VERSION, AdmissionRequest, Cause, PatchOperation, Verdict};
 
 /// HTTP's and the API server's code of what cannot be answered now.
 const UNAVAILABLE: u16 = StatusCode::SERVICE_UNAVAILABLE.as_u16();
+
+/// What most patches take.
+const PATCH: usize = 2 << 10;
 
 /// Why there is no verdict about an object.
 #[derive(Debug)]
@@ -42,10 +45,9 @@ struct AdmissionResponse<'a> {
     allowed: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Status<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<String>,
+    /// As JSON; goes in as base64 in the end, since that can be large and has nothing to escape.
+    #[serde(skip)]
+    patch: Option<Vec<u8>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     warnings: Vec<String>,
 }
@@ -88,7 +90,6 @@ impl<'a> Answer<'a> {
                 if verdict.causes.is_empty() {
                     response.allowed = true;
                     response.patch = patch(&verdict.patch);
-                    response.patch_type = response.patch.as_ref().map(|_| "JSONPatch");
                 } else {
                     response.status = Some(Status::invalid(request, verdict.causes));
                 }
@@ -137,6 +138,23 @@ impl<'a> Answer<'a> {
         }
     }
 
+    fn failure(&self) -> Option<Failure<'_, 'a>> {
+        self.response.status.as_ref().and_then(Status::failure)
+    }
+
+    fn body(&self) -> String {
+        let failure = self.failure();
+        // Strings and numbers only: nothing in here can fail to serialise.
+        let body = failure
+            .as_ref()
+            .map_or_else(|| serde_json::to_string(self), serde_json::to_string);
+        let mut body = body.unwrap_or_default();
+        if let Some(patch) = &self.response.patch {
+            insert(&mut body, patch);
+        }
+        body
+    }
+
     fn of(response: AdmissionResponse<'a>) -> Self {
         Self {
             api_version: ADMISSION_API_VERSION,
@@ -148,13 +166,9 @@ impl<'a> Answer<'a> {
 
 impl IntoResponse for Answer<'_> {
     fn into_response(self) -> Response {
-        let failure = self.response.status.as_ref().and_then(Status::failure);
-        // Strings and numbers only: nothing in here can fail to serialise.
-        let body = failure
-            .as_ref()
-            .map_or_else(|| serde_json::to_vec(&self), serde_json::to_vec);
-        let mut response = Response::new(Body::from(body.unwrap_or_default()));
-        if failure.is_some() {
+        let is_failure = self.failure().is_some();
+        let mut response = Response::new(Body::from(self.body()));
+        if is_failure {
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         }
         response
@@ -170,7 +184,6 @@ impl<'a> AdmissionResponse<'a> {
             uid,
             allowed: false,
             status: None,
-            patch_type: None,
             patch: None,
             warnings: Vec::new(),
         }
@@ -230,9 +243,22 @@ impl<'a> Status<'a> {
     }
 }
 
-fn patch(operations: &[crate::api::review::PatchOperation]) -> Option<String> {
-    let json = serde_json::to_vec(operations).ok().filter(|_| !operations.is_empty())?;
-    Some(STANDARD.encode(json))
+fn patch(operations: &[PatchOperation]) -> Option<Vec<u8>> {
+    if operations.is_empty() {
+        return None;
+    }
+    let mut json = Vec::with_capacity(PATCH);
+    serde_json::to_writer(&mut json, operations).ok().map(|()| json)
+}
+
+/// Adds the patch as the last member of the response, which is the last of the review.
+fn insert(review: &mut String, patch: &[u8]) {
+    let end = review.trim_end_matches('}').len();
+    let tail = review.split_off(end);
+    review.push_str(",\"patchType\":\"JSONPatch\",\"patch\":\"");
+    STANDARD.encode_string(patch, review);
+    review.push('"');
+    review.push_str(&tail);
 }
 
 #[cfg(test)]
@@ -240,7 +266,6 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::api::review::PatchOperation;
     use crate::serve::decode::decode;
 
     const REVIEW: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u-1",
@@ -248,7 +273,7 @@ mod tests {
 
     fn told(decided: Result<Verdict, Refusal>) -> Value {
         let review = decode(REVIEW.as_bytes()).unwrap();
-        serde_json::to_value(Answer::to(&review.request, decided)).unwrap()["response"].take()
+        serde_json::from_str::<Value>(&Answer::to(&review.request, decided).body()).unwrap()["response"].take()
     }
 
     fn cause(field: &str, message: &str) -> Cause {
