@@ -171,7 +171,7 @@ fn a_name_that_stops_resolving_stops_no_pod() {
     let (folder, bundle) = (tempfile::tempdir().unwrap(), certificate());
     install(&bundle, folder.path());
     let own = [
-        GATEWAYS[0],
+        "--components=admission,gateways,controllers",
         "--metrics-bind-address=127.0.0.1:0",
         "--health-probe-bind-address=0",
     ];
@@ -191,11 +191,20 @@ fn a_name_that_stops_resolving_stops_no_pod() {
     eventually("the name to fail", || (unresolved() != before).then_some(()));
     let pod = created().unwrap();
     assert_eq!(nameserver(&pod), Some("10.0.0.53"), "the last good address stays");
+    let resolved = |status: &str| {
+        let gateway = plane.get(&["podgateway", "foo"]);
+        let conditions = gateway["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let is_so = |condition: &&Value| condition["type"] == "Resolved" && condition["status"] == status;
+        conditions.iter().find(is_so).cloned()
+    };
+    let told = eventually("the condition", || resolved("False"));
+    assert!(told["message"].as_str().unwrap().contains("10.0.0.53"), "{told:#}");
     std::fs::write(folder.path().join("hosts"), "10.0.0.54 dns.gateway.test\n").unwrap();
     eventually("the new address", || {
         let pod = created().unwrap();
         (nameserver(&pod) == Some("10.0.0.54")).then_some(())
     });
+    eventually("the condition's end", || resolved("True"));
 }
 
 #[test]
