@@ -34,8 +34,9 @@ pub fn pod_name(client: &str) -> String {
     let kept = client.get(..KEPT_BYTES).unwrap_or_default();
     let kept = kept.trim_end_matches(|letter: char| !letter.is_ascii_alphanumeric());
     let digest = Sha256::digest(client);
-    let [a, b, c, d, e, ..] = digest.0;
-    format!("{kept}-{a:02x}{b:02x}{c:02x}{d:02x}{e:02x}")
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    format!("{kept}-{:010x}", u64::from_be_bytes(first) >> 24)
 }
 
 /// The pod to create, behind `gateway` and behind no other of those in force.
