@@ -1,5 +1,6 @@
 //! Nouns: the kinds of our CRDs, the wire types and every name that is stored or sent. No decisions, no IO.
 
+pub mod cloud_event;
 pub mod dispatch;
 pub mod gateway;
 pub mod hook;
