@@ -83,6 +83,22 @@ pub mod annotation {
     pub const END: &str = "gateway.stationmaster.dev/end";
     /// On a client's pod: name of the gateway that was chosen for it.
     pub const CLIENT_GATEWAY: &str = "gateway.stationmaster.dev/client-gateway";
+    /// On a GatewayClient: id of the event that it comes from.
+    pub const CAUSE_ID: &str = "gateway.stationmaster.dev/cause-id";
+    /// The same: its source.
+    pub const CAUSE_SOURCE: &str = "gateway.stationmaster.dev/cause-source";
+    /// The same: the trace that it belongs to.
+    pub const CAUSE_TRACE_PARENT: &str = "gateway.stationmaster.dev/cause-traceparent";
+    /// The same: what others keep of that trace.
+    pub const CAUSE_TRACE_STATE: &str = "gateway.stationmaster.dev/cause-tracestate";
+    /// On a GatewayClient whose answer its sender does not wait for: how far that has come.
+    pub const REPLY: &str = "gateway.stationmaster.dev/reply";
+    /// The same: it has yet to go to the sink.
+    pub const REPLY_TO_SINK: &str = "sink";
+    /// The same: it has gone there, or to the sink of dead letters.
+    pub const REPLY_SENT: &str = "sent";
+    /// The same: nobody takes it.
+    pub const REPLY_LOST: &str = "lost";
     /// The kubelet's: the pod mirrors one that a node has from a file.
     pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
 }
@@ -237,6 +253,26 @@ pub mod event {
     pub const NOT_INJECTED: &str = "NotInjected";
 }
 
+/// Types, sources and extensions of CloudEvents; types and source are upstream's.
+pub mod cloud_event {
+    /// A client is wanted.
+    pub const PENDING: &str = "io.podgateway.client.pending";
+    /// It is not wanted any more.
+    pub const ENDED: &str = "io.podgateway.client.ended";
+    /// It has a pod.
+    pub const DONE: &str = "io.podgateway.client.scheduling.done";
+    /// It will have none.
+    pub const FAILED: &str = "io.podgateway.client.scheduling.failed";
+    /// Of every event that we send; one that comes back to us is known by it.
+    pub const SOURCE: &str = "podgateway/eventing/client/provisioner";
+    /// Extension: id of the event that another one answers.
+    pub const CAUSE_ID: &str = "causeid";
+    /// Extension: the trace that an event belongs to.
+    pub const TRACE_PARENT: &str = "traceparent";
+    /// Extension: what others keep of that trace.
+    pub const TRACE_STATE: &str = "tracestate";
+}
+
 /// Paths of the webhooks and hooks, as their callers are told them.
 pub mod path {
     /// The validating webhook.
@@ -251,6 +287,8 @@ pub mod path {
     pub const SET_GATEWAY_HEALTH: &str = "/wh/health";
     /// The conversion webhook.
     pub const CONVERT: &str = "/convert";
+    /// Where CloudEvents go; the root of a listener too.
+    pub const EVENTS: &str = "/events";
     /// Metacontroller's sync hook.
     pub const SYNC: &str = "/sync";
     /// Metacontroller's finalize hook.

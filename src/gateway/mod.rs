@@ -5,6 +5,7 @@ mod audit;
 pub mod client;
 mod current;
 mod eviction;
+pub mod event;
 #[cfg(test)]
 mod fixture;
 mod injection;
