@@ -3,3 +3,4 @@
 pub mod cluster;
 pub mod folder;
 pub mod resolver;
+pub mod sink;
