@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod client;
+pub mod events;
 mod flag;
 pub mod gateway;
 pub mod inspect;
@@ -15,6 +16,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use address::ListenAddress;
 pub use client::ClientArgs;
+pub use events::EventArgs;
 pub use gateway::GatewayArgs;
 pub use inspect::{OutputFormat, RenderCommand, RenderJobArgs, RenderNamespaceArgs, ReviewArgs};
 pub use manifests::ManifestsArgs;
@@ -134,6 +136,7 @@ mod tests {
             "Resources:",
             "Pods behind a gateway:",
             "Clients behind gateways:",
+            "Events:",
             "Controllers:",
             "Limits:",
             "Health, metrics, logs:",

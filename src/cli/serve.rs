@@ -7,6 +7,7 @@ use clap::{ArgAction, Args, ValueEnum};
 
 use super::address::ListenAddress;
 use super::client::ClientArgs;
+use super::events::EventArgs;
 use super::flag::go_bool;
 use super::gateway::GatewayArgs;
 use super::resources::{DispatchMode, ResourceArgs};
@@ -14,7 +15,7 @@ use super::resources::{DispatchMode, ResourceArgs};
 /// Flags of `serve`.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
-    /// What this process does. Only execute, gateways, controllers and --dispatch native need a cluster and a
+    /// What this process does. Only execute, events, gateways, controllers and --dispatch native need a cluster and a
     /// kubeconfig.
     /// [default: all; admission alone where --gateway, --DNS, --initImage and the like make a gateway]
     #[arg(long, value_name = "LIST", value_enum, value_delimiter = ',')]
@@ -34,6 +35,9 @@ pub struct ServeArgs {
     /// Clients behind gateways.
     #[command(flatten)]
     pub client: ClientArgs,
+    /// CloudEvents.
+    #[command(flatten)]
+    pub events: EventArgs,
     /// The reconcilers.
     #[command(flatten)]
     pub controllers: ControllerArgs,
@@ -75,7 +79,7 @@ impl ServeArgs {
     /// Whether PodGateways are read.
     #[must_use]
     pub fn reads_gateways(&self) -> bool {
-        self.is_on(Component::Gateways)
+        self.is_on(Component::Gateways) || self.is_on(Component::Events)
     }
 
     /// Whether this process itself applies the folder of templates.
@@ -95,6 +99,8 @@ pub enum Component {
     Conversion,
     /// `/execute`.
     Execute,
+    /// `/` and `/events`: CloudEvents that ask for clients behind gateways.
+    Events,
     /// With --templates-folder: `/sync`, `/finalize` and `/customize`, or the reconciler of --dispatch native.
     Sync,
     /// PodGateways: read for `/mutate-pods`.
@@ -105,10 +111,11 @@ pub enum Component {
 
 impl Component {
     /// Every component, in the order of the documentation.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Admission,
         Self::Conversion,
         Self::Execute,
+        Self::Events,
         Self::Sync,
         Self::Gateways,
         Self::Controllers,

@@ -16,7 +16,8 @@ pub(super) fn watch(
     args: &ServeArgs,
     cluster: Option<&Cluster>,
 ) -> (Option<Watched<GatewayClient>>, BoxFuture<'static, ()>) {
-    let wanted = args.is_on(Component::Controllers) && args.reads_gateways();
+    let events = args.is_on(Component::Events);
+    let wanted = events || (args.is_on(Component::Controllers) && args.reads_gateways());
     match cluster.filter(|_| wanted) {
         Some(cluster) => {
             let (clients, watch) = cluster.watched::<GatewayClient>(CancellationToken::new());

@@ -2,6 +2,7 @@
 
 mod advice;
 mod clients;
+mod events;
 mod folder;
 mod gateway;
 mod reconcilers;
@@ -68,8 +69,11 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     let gateways = behind.as_ref().map(|(behind, _)| behind.answering(&mut registry));
     let (clients, clients_watch) = clients::watch(args, cluster.as_ref());
     let in_force = gateways.as_ref().map(Gateways::in_force);
-    let controlled = clients::controlled(args, clients.as_ref(), in_force);
+    let controlled = clients::controlled(args, clients.as_ref(), in_force.clone());
+    let (events, filled) =
+        events::events(args, (cluster.as_ref(), clients, in_force), &readiness, &mut registry).await?;
     let state = State {
+        events,
         cluster,
         templates,
         hooks,
@@ -83,7 +87,9 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
         .and_then(|(behind, _)| behind.audited(args, state.cluster.as_ref()));
     let reconcilers = Reconcilers::of(args, &state, reconciled, (resources, controlled, audited));
     let follow = folder::follow(followed, args.resources.folder.options());
-    let server = Server::bind(args, in_cluster(), Arc::new(state)).await?;
+    let state = Arc::new(state);
+    let answers = events::follow(filled, Arc::clone(&state));
+    let server = Server::bind(args, in_cluster(), state).await?;
     tracing::info!(version = env!("CARGO_PKG_VERSION"), components = ?args.components(), "serving");
     // The reconcilers stop at the first signal, while requests are still being answered.
     let halves = async {
@@ -96,6 +102,7 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
         again = signals.twice(&stop) => again,
         () = watches => anyhow::bail!("the watch of job templates has ended"),
         () = clients_watch => anyhow::bail!("the watch of gateway clients has ended"),
+        () = answers => anyhow::bail!("late answers to events are not sent any more"),
         () = names => anyhow::bail!("the gateways are not followed any more"),
         () = follow => anyhow::bail!("the folder of templates is not followed any more"),
     }

@@ -10,6 +10,7 @@ pub mod conversion;
 mod crowd;
 mod decode;
 pub mod error;
+pub mod events;
 pub mod execute;
 mod gateway;
 mod guard;
@@ -22,15 +23,17 @@ mod server;
 pub mod state;
 mod sync;
 pub mod tls;
+mod token;
 
 use axum::Router;
 use axum::routing::{MethodFilter, any, get, on, post};
 
 use crate::api::names::path::{
-    CONVERT, CUSTOMIZE, FINALIZE, MUTATE, MUTATE_PODS, SET_GATEWAY, SET_GATEWAY_HEALTH, SYNC, VALIDATE,
+    CONVERT, CUSTOMIZE, EVENTS, FINALIZE, MUTATE, MUTATE_PODS, SET_GATEWAY, SET_GATEWAY_HEALTH, SYNC, VALIDATE,
 };
 
 pub use error::Error;
+pub use events::Events;
 pub use gateway::Gateways;
 pub use memory::Memory;
 pub use server::{Server, Timing};
@@ -46,6 +49,10 @@ pub enum Surface {
     Conversion,
     /// Payloads in, executions out.
     Execute,
+    /// CloudEvents in.
+    Events,
+    /// The same on the root.
+    EventsAtRoot,
     /// Metacontroller's hooks.
     Sync,
     /// Its sync hook on every path, as the resource dispatcher had it.
@@ -58,10 +65,12 @@ pub enum Surface {
 
 impl Surface {
     /// Every surface with paths of its own.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::Admission,
         Self::Conversion,
         Self::Execute,
+        Self::Events,
+        Self::EventsAtRoot,
         Self::Sync,
         Self::Health,
         Self::Metrics,
@@ -82,6 +91,8 @@ impl Surface {
                 .route("/execute", any(execute::execute))
                 .route("/execute/", any(execute::execute))
                 .route("/execute/{*path}", any(execute::execute)),
+            Self::Events => routes.route(EVENTS, any(events::events)),
+            Self::EventsAtRoot => routes.route("/", any(events::events)),
             Self::Sync => routes
                 // The resource dispatcher's README has GET, with a body.
                 .route(SYNC, on(MethodFilter::POST.or(MethodFilter::GET), sync::sync))

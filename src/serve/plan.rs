@@ -6,6 +6,9 @@ use crate::cli::{Component, ListenAddress, ServeArgs};
 /// Of metrics, where no flag says otherwise.
 const METRICS_PORT: u16 = 8080;
 
+/// What events come in on.
+const EVENTS: [Surface; 2] = [Surface::Events, Surface::EventsAtRoot];
+
 /// One address and what is answered on it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Bind {
@@ -58,6 +61,14 @@ pub(super) fn plan(args: &ServeArgs, in_cluster: bool) -> Vec<Bind> {
         ));
     }
     plan.push(web(args, in_cluster, on(Component::Execute), syncs));
+    if let Some(address) = args
+        .events
+        .events_listen_address
+        .clone()
+        .filter(|_| on(Component::Events))
+    {
+        add_plain(&mut plan, Bind::new("events", address, false, EVENTS.to_vec()));
+    }
     if let Some(bind) = sync_port(args).filter(|_| syncs) {
         add_plain(&mut plan, bind);
     }
@@ -67,7 +78,19 @@ pub(super) fn plan(args: &ServeArgs, in_cluster: bool) -> Vec<Bind> {
     let metrics = metrics(args, &plan);
     add_plain(&mut plan, Bind::new("metrics", metrics, false, vec![Surface::Metrics]));
     plan.retain(Bind::is_used);
+    plan.iter_mut().for_each(settle);
     plan
+}
+
+/// Each surface once; the root is the hook's where every path is.
+fn settle(bind: &mut Bind) {
+    let mut seen = Vec::new();
+    let hooked = bind.surfaces.contains(&Surface::SyncEverywhere);
+    bind.surfaces.retain(|surface| {
+        let is_new = !seen.contains(surface);
+        seen.push(*surface);
+        is_new && !(hooked && *surface == Surface::EventsAtRoot)
+    });
 }
 
 /// Metrics that nobody has given an address make room for a listener with their port: whoever takes the place of the
@@ -100,12 +123,22 @@ pub(crate) fn instead_of_metrics(args: &ServeArgs, in_cluster: bool) -> Option<&
 
 /// The plain listener that others than the API server and the kubelet know.
 fn web(args: &ServeArgs, in_cluster: bool, executes: bool, syncs: bool) -> Bind {
-    let wanted = [(executes, Surface::Execute), (syncs, Surface::Sync)];
+    let events = args.is_on(Component::Events);
+    let wanted = [
+        (executes, Surface::Execute),
+        (events, Surface::Events),
+        (events, Surface::EventsAtRoot),
+        (syncs, Surface::Sync),
+    ];
     let surfaces = wanted
         .into_iter()
         .filter(|(wanted, _)| *wanted)
         .map(|(_, surface)| surface);
-    let name = if executes { "execute" } else { "sync" };
+    let name = match (executes, events) {
+        (true, _) => "execute",
+        (_, true) => "events",
+        _ => "sync",
+    };
     Bind::new(name, web_server(args, in_cluster), false, surfaces.collect())
 }
 
@@ -168,7 +201,11 @@ mod tests {
                     "0.0.0.0:8443".to_owned(),
                     vec![Surface::Admission, Surface::Conversion]
                 ),
-                ("execute", "127.0.0.1:8000".to_owned(), vec![Surface::Execute]),
+                (
+                    "execute",
+                    "127.0.0.1:8000".to_owned(),
+                    vec![Surface::Execute, Surface::Events, Surface::EventsAtRoot]
+                ),
                 ("health", ":8081".to_owned(), vec![Surface::Health]),
                 ("metrics", ":8080".to_owned(), vec![Surface::Metrics]),
             ]
@@ -204,7 +241,7 @@ mod tests {
         let folder = [&TLS[..], &["--folder=f", "--port=1"]].concat();
         let plan = planned(&folder, false);
         assert_eq!(plan[0].2, [Surface::Admission, Surface::Conversion, Surface::Sync]);
-        let web = vec![Surface::Execute, Surface::Sync];
+        let web = vec![Surface::Execute, Surface::Events, Surface::EventsAtRoot, Surface::Sync];
         assert_eq!(plan[1], ("execute", "127.0.0.1:8000".to_owned(), web));
         assert_eq!(plan[2], ("sync-port", ":1".to_owned(), vec![Surface::SyncEverywhere]));
         let alone = planned(&["--components=sync", "--folder=f"], true);
@@ -250,7 +287,26 @@ mod tests {
             "--metrics-bind-address=:1",
             "--health-probe-bind-address=:1",
         ];
-        let all = vec![Surface::Execute, Surface::Health, Surface::Metrics];
+        let events = [Surface::Events, Surface::EventsAtRoot];
+        let all = [&[Surface::Execute], &events[..], &[Surface::Health, Surface::Metrics]].concat();
         assert_eq!(planned(&flags, false), [("execute", ":1".to_owned(), all)]);
+    }
+
+    #[test]
+    fn events_may_have_an_address_of_their_own_and_leave_the_root_to_hooks() {
+        let flags = [
+            "--components=events,sync",
+            "--folder=f",
+            "--port=8080",
+            "--events-listen-address=:8080",
+        ];
+        let plan = planned(&flags, true);
+        let events = vec![Surface::Events, Surface::EventsAtRoot];
+        let web = [&events[..], &[Surface::Sync]].concat();
+        assert_eq!(plan[0], ("events", ":8000".to_owned(), web));
+        let shared = vec![Surface::Events, Surface::SyncEverywhere, Surface::Metrics];
+        assert_eq!(plan[1], ("events", ":8080".to_owned(), shared));
+        let same = planned(&["--components=events", "--events-listen-address=:8000"], true);
+        assert_eq!(same[0], ("events", ":8000".to_owned(), events));
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use prometheus_client::registry::Registry;
 
+use super::events::Events;
 use super::execute::{Counters, Token};
 use super::gateway::Gateways;
 use super::health::Readiness;
@@ -38,6 +39,8 @@ pub struct State {
     pub token: Option<Token>,
     /// Upstream's counters of the execute endpoint.
     pub counters: Counters,
+    /// What CloudEvents are answered from; absent where they are off.
+    pub events: Option<Events>,
     /// Metacontroller's hooks; absent without a folder of templates.
     pub hooks: Option<Hooks>,
     /// The gateway for pods; absent when the flags make none.
@@ -60,6 +63,7 @@ impl State {
             readiness,
             execute,
             token: None,
+            events: None,
             hooks: None,
             gateways: None,
             compiled: Arc::default(),

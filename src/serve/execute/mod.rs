@@ -3,7 +3,6 @@
 mod answer;
 mod counters;
 mod create;
-mod token;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,8 +23,8 @@ use crate::dispatch::{compiled, execution, name, payload};
 use crate::template::Input;
 use answer::{Created, Refusal};
 
+pub use super::token::{Error as TokenError, Token};
 pub use counters::Counters;
-pub use token::{Error as TokenError, Token};
 
 const ROUTE: &str = "/execute";
 /// How long a caller may take to send a payload.

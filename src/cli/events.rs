@@ -1,0 +1,58 @@
+//! The flags of CloudEvents: where they come in, and where answers go that nobody waits for.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::address::ListenAddress;
+
+/// Flags of CloudEvents.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Events")]
+pub struct EventArgs {
+    /// Further address, plain HTTP, for events alone; the client provisioner has `:8080`.
+    #[arg(long, value_name = "ADDRESS")]
+    pub events_listen_address: Option<ListenAddress>,
+    /// File with the bearer token that senders of events must send; without it anyone may.
+    #[arg(long, value_name = "FILE")]
+    pub events_token_file: Option<PathBuf>,
+    /// How long an event waits for the pod that its answer names.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(0..=60))]
+    event_reply_seconds: u64,
+    /// Where answers go that have not come by then: http or https. Without it the sender is told to ask again.
+    #[arg(long, value_name = "URL", env = "K_SINK")]
+    sink: Option<String>,
+    /// Where they go that the sink does not take.
+    #[arg(long, value_name = "URL", requires = "sink")]
+    dead_letter_sink: Option<String>,
+    /// Extensions of every event that goes to a sink: `{"extensions": {"NAME": "VALUE"}}`.
+    #[arg(long, hide = true, env = "K_CE_OVERRIDES")]
+    ce_overrides: Option<String>,
+}
+
+impl EventArgs {
+    /// How long an event waits.
+    #[must_use]
+    pub const fn patience(&self) -> Duration {
+        Duration::from_secs(self.event_reply_seconds)
+    }
+
+    /// Where late answers go: an empty variable names no sink.
+    #[must_use]
+    pub fn sink(&self) -> Option<&str> {
+        self.sink.as_deref().filter(|sink| !sink.is_empty())
+    }
+
+    /// Where they go that the sink does not take.
+    #[must_use]
+    pub fn dead_letter_sink(&self) -> Option<&str> {
+        self.dead_letter_sink.as_deref().filter(|sink| !sink.is_empty())
+    }
+
+    /// What a SinkBinding asks to add to events.
+    #[must_use]
+    pub fn overrides(&self) -> Option<&str> {
+        self.ce_overrides.as_deref().filter(|overrides| !overrides.is_empty())
+    }
+}

@@ -1,0 +1,63 @@
+//! A batch: stored whole before it is accepted, and answered by the sink. What is sent again meets what was stored.
+
+use super::answer::{Answer, Refusal};
+use super::provision::{self, Stored};
+use super::{Events, end, known_type};
+use crate::api::cloud_event::CloudEvent;
+use crate::api::names::annotation;
+use crate::gateway::event::{self, Decision, Wanted};
+
+/// Stores all events of a batch; one that cannot be followed refuses it before anything is stored.
+pub(super) async fn store(events: &Events, batch: &[CloudEvent]) -> Result<Answer, Refusal> {
+    if events.replies.is_none() {
+        return Err(Refusal::NoSink);
+    }
+    let decide = |(index, event)| event::decide(event, &events.rules).map_err(|fault| Refusal::Member(index, fault));
+    let decisions: Vec<_> = batch.iter().enumerate().map(decide).collect::<Result<_, _>>()?;
+    let mut all_stored = true;
+    for (event, decision) in batch.iter().zip(&decisions) {
+        let outcome = follow(events, decision).await;
+        let word = outcome.as_ref().map_or_else(Refusal::reason, |word| *word);
+        events.counters.event(known_type(event), word);
+        all_stored &= outcome.is_ok();
+    }
+    if all_stored {
+        Ok(Answer::Accepted("Stored"))
+    } else {
+        Err(Refusal::Partly)
+    }
+}
+
+async fn follow(events: &Events, decision: &Decision) -> Result<&'static str, Refusal> {
+    match decision {
+        Decision::Provision(wanted) => promise(events, wanted).await,
+        Decision::End(ended) => {
+            let ended = end::end(events, ended).await?;
+            Ok(if ended.is_some() { "Ended" } else { "UnknownClient" })
+        }
+        Decision::Ours => Ok("OwnEvent"),
+        Decision::Unknown => Ok("UnknownType"),
+    }
+}
+
+/// The answer is promised together with the client. One that has no client goes at once, since nothing would remember it.
+async fn promise(events: &Events, wanted: &Wanted) -> Result<&'static str, Refusal> {
+    let Some(replies) = &events.replies else {
+        return Err(Refusal::NoSink);
+    };
+    let place = (wanted.namespace.clone(), wanted.name());
+    replies.promise(&place.0, &place.1);
+    let stored = provision::store(events, wanted, Some(annotation::REPLY_TO_SINK)).await;
+    if !matches!(stored, Ok(Stored::New)) {
+        replies.forget(&place);
+    }
+    match stored? {
+        Stored::New => {}
+        Stored::Known => provision::to_sink(events, &place.0, &place.1).await?,
+        Stored::Refused(refusal) => {
+            replies.now(&refusal).await?;
+            return Ok("Failed");
+        }
+    }
+    Ok("Later")
+}

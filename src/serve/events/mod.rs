@@ -1,0 +1,187 @@
+//! `POST /` and `/events`: CloudEvents that ask for clients behind gateways, or end them. An event becomes a
+//! GatewayClient, and the answer is written from that, so that it is the same however often it is asked for.
+
+mod answer;
+mod batch;
+mod counters;
+mod create;
+mod deliver;
+mod end;
+mod provision;
+mod queue;
+mod replies;
+mod request;
+mod wait;
+
+use std::time::{Duration, Instant};
+
+use axum::extract::{Request, State as Extracted};
+use axum::http::Method;
+use axum::response::{IntoResponse, Response};
+use prometheus_client::registry::Registry;
+
+use super::metrics::micros;
+use super::state::AppState;
+use super::token::Token;
+use crate::api::cloud_event::{CloudEvent, Mode};
+use crate::api::gateway::GatewayClient;
+use crate::api::names::cloud_event;
+use crate::api::names::path::EVENTS;
+use crate::cli::{ClientArgs, EventArgs};
+use crate::clients::cluster::{Cluster, Watched};
+use crate::clients::sink::SinkError;
+use crate::gateway::Shared;
+use crate::gateway::event::{self, Decision, Rules};
+use answer::{Answer, Refusal};
+use counters::Counters;
+use replies::Replies;
+
+pub use deliver::deliver;
+pub use replies::OverridesError;
+
+/// What events are answered from.
+pub struct Events {
+    cluster: Cluster,
+    clients: Watched<GatewayClient>,
+    gateways: Shared,
+    rules: Rules,
+    most_clients: usize,
+    patience: Duration,
+    replies: Option<Replies>,
+    counters: Counters,
+    /// What senders of events must send, if anything.
+    pub token: Option<Token>,
+}
+
+/// Why events cannot be answered.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A sink that cannot be one.
+    #[error(transparent)]
+    Sink(#[from] SinkError),
+    /// What to add to events is unreadable.
+    #[error(transparent)]
+    Overrides(#[from] OverridesError),
+}
+
+impl Events {
+    /// Nothing is opened yet.
+    ///
+    /// # Errors
+    /// What the flags say of sinks is of no use.
+    pub fn new(
+        cluster: Cluster,
+        (clients, gateways): (Watched<GatewayClient>, Shared),
+        (client_args, args): (&ClientArgs, &EventArgs),
+        registry: &mut Registry,
+    ) -> Result<Self, Error> {
+        let counters = Counters::register(registry);
+        Ok(Self {
+            cluster,
+            clients,
+            gateways,
+            rules: Rules {
+                namespace: client_args.client_namespace.clone(),
+                others: client_args.namespaces(),
+            },
+            most_clients: usize::try_from(client_args.max_clients).unwrap_or(usize::MAX),
+            patience: args.patience(),
+            replies: Replies::of(args, counters.clone())?,
+            counters,
+            token: None,
+        })
+    }
+}
+
+/// What is known of a request, for its log line.
+#[derive(Debug)]
+struct Seen {
+    type_: &'static str,
+    client: String,
+}
+
+impl Default for Seen {
+    fn default() -> Self {
+        Self {
+            type_: "none",
+            client: String::new(),
+        }
+    }
+}
+
+/// Every method.
+pub(super) async fn events(Extracted(state): Extracted<AppState>, request: Request) -> Response {
+    let (started, mut seen) = (Instant::now(), Seen::default());
+    let outcome = answer(&state, request, &mut seen).await;
+    let decision = outcome.as_ref().map_or_else(Refusal::reason, Answer::word);
+    state.metrics.observe(EVENTS, decision, started);
+    let status = outcome.as_ref().map_or_else(Refusal::status, Answer::status).as_u16();
+    let (duration_us, Seen { type_, client }) = (micros(started), seen);
+    let client = (!client.is_empty()).then_some(client);
+    tracing::info!(
+        route = EVENTS,
+        decision,
+        status,
+        event.type = type_,
+        gateway_client.name = client,
+        duration_us,
+        "request"
+    );
+    outcome.map_or_else(Refusal::into_response, Answer::into_response)
+}
+
+async fn answer(state: &AppState, request: Request, seen: &mut Seen) -> Result<Answer, Refusal> {
+    let events = state.events.as_ref().ok_or(Refusal::Off)?;
+    match *request.method() {
+        Method::POST => {}
+        Method::OPTIONS => return Ok(Answer::handshake(request.headers())),
+        _ => return Err(Refusal::Method),
+    }
+    if !events.token.as_ref().is_none_or(|token| token.is_in(request.headers())) {
+        return Err(Refusal::Token);
+    }
+    let outcome = match request::read(&state.memory, request).await? {
+        (Mode::Batched, batch) => batch::store(events, &batch).await,
+        (_, event) => match event.first() {
+            Some(event) => one(events, event, seen).await,
+            None => Err(Refusal::Off),
+        },
+    };
+    let word = outcome.as_ref().map_or_else(Refusal::reason, Answer::word);
+    if seen.type_ != "none" {
+        events.counters.event(seen.type_, word);
+    }
+    outcome
+}
+
+async fn one(events: &Events, event: &CloudEvent, seen: &mut Seen) -> Result<Answer, Refusal> {
+    seen.type_ = known_type(event);
+    match event::decide(event, &events.rules)? {
+        Decision::Provision(wanted) => {
+            seen.client = wanted.name();
+            provision::provision(events, &wanted).await
+        }
+        Decision::End(end) => {
+            let ended = end::end(events, &end).await?;
+            seen.client = ended.clone().unwrap_or_default();
+            Ok(Answer::Accepted(if ended.is_some() {
+                "Ended"
+            } else {
+                "UnknownClient"
+            }))
+        }
+        Decision::Ours => Ok(Answer::Accepted("OwnEvent")),
+        Decision::Unknown => Ok(Answer::Accepted("UnknownType")),
+    }
+}
+
+/// Anybody may invent types: those that mean nothing here are counted as one.
+fn known_type(event: &CloudEvent) -> &'static str {
+    match &*event.type_ {
+        cloud_event::PENDING => cloud_event::PENDING,
+        cloud_event::ENDED => cloud_event::ENDED,
+        cloud_event::DONE => cloud_event::DONE,
+        cloud_event::FAILED => cloud_event::FAILED,
+        _ => "other",
+    }
+}

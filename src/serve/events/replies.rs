@@ -1,0 +1,113 @@
+//! Where answers go that nobody waits for: the sink, what is added to events on their way there, and which of them this
+//! process has promised.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use serde::Deserialize;
+
+use super::Error;
+use super::answer::Refusal;
+use super::counters::Counters;
+use crate::api::cloud_event::CloudEvent;
+use crate::cli::EventArgs;
+use crate::clients::sink::{self, Sink};
+
+/// Namespace and name of a client.
+pub(super) type Place = (String, String);
+
+/// The sinks, and the answers that this process has promised.
+pub(super) struct Replies {
+    sink: Sink,
+    dead_letters: Option<Sink>,
+    overrides: BTreeMap<String, String>,
+    promised: Mutex<HashSet<Place>>,
+    pub(super) counters: Counters,
+}
+
+/// What a SinkBinding asks to add to events cannot be added.
+#[derive(Debug, thiserror::Error)]
+#[error("K_CE_OVERRIDES must be {{\"extensions\": {{\"NAME\": \"VALUE\"}}}}, names of a to z and 0 to 9")]
+pub struct OverridesError;
+
+#[derive(Default, Deserialize)]
+struct Overrides {
+    #[serde(default)]
+    extensions: BTreeMap<String, String>,
+}
+
+impl Replies {
+    /// Nothing, where there is no sink.
+    pub(super) fn of(args: &EventArgs, counters: Counters) -> Result<Option<Self>, Error> {
+        let Some(sink) = args.sink() else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            sink: Sink::new(sink)?,
+            dead_letters: args.dead_letter_sink().map(Sink::new).transpose()?,
+            overrides: args.overrides().map_or_else(|| Ok(BTreeMap::new()), overrides)?,
+            promised: Mutex::default(),
+            counters,
+        }))
+    }
+
+    /// This process sends the answer of that client; others do when it has not after a while.
+    pub(super) fn promise(&self, namespace: &str, name: &str) {
+        self.promised().insert((namespace.to_owned(), name.to_owned()));
+    }
+
+    /// It does not after all, or has.
+    pub(super) fn forget(&self, place: &Place) -> bool {
+        self.promised().remove(place)
+    }
+
+    /// Whether there is a sink of dead letters.
+    pub(super) fn has_dead_letters(&self) -> bool {
+        self.dead_letters.is_some()
+    }
+
+    /// Sends an event once.
+    pub(super) async fn send(&self, event: &CloudEvent, is_dead_letter: bool) -> Result<(), sink::Refusal> {
+        let dead_letters = self.dead_letters.as_ref().filter(|_| is_dead_letter);
+        let mut event = event.clone();
+        event.extensions.extend(self.overrides.clone());
+        dead_letters.unwrap_or(&self.sink).send(&event).await
+    }
+
+    /// Sends an event that nothing remembers.
+    pub(super) async fn now(&self, event: &CloudEvent) -> Result<(), Refusal> {
+        let sent = self.send(event, false).await;
+        self.counters.delivery(if sent.is_ok() { "sent" } else { "refused" });
+        sent.map_err(|_| Refusal::Unavailable(None))
+    }
+
+    fn promised(&self) -> MutexGuard<'_, HashSet<Place>> {
+        self.promised.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn overrides(text: &str) -> Result<BTreeMap<String, String>, OverridesError> {
+    let overrides: Overrides = serde_json::from_str(text).map_err(|_| OverridesError)?;
+    let is_name = |name: &String| {
+        let mut letters = name.bytes();
+        !name.is_empty() && letters.all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit())
+    };
+    let all_are = overrides.extensions.keys().all(is_name);
+    all_are.then_some(overrides.extensions).ok_or(OverridesError)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn overrides_are_extensions() {
+        let read = |text| overrides(text).ok();
+        let expected = BTreeMap::from([("a1".to_owned(), "b".to_owned())]);
+        assert_eq!(read(r#"{"extensions": {"a1": "b"}}"#), Some(expected));
+        assert_eq!(read("{}"), Some(BTreeMap::new()));
+        for text in ["", "1", r#"{"extensions": {"a-b": ""}}"#, r#"{"extensions": {"a": 1}}"#] {
+            assert_eq!(read(text), None, "{text}");
+        }
+    }
+}
