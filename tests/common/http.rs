@@ -1,7 +1,7 @@
 //! The least HTTP client that a test needs: one call, one connection.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 
 /// An answer as it came.
 pub struct Answer {
@@ -26,6 +26,31 @@ pub fn put(port: u16, path: &str, body: &str) -> Option<Answer> {
         port,
         &format!("{head}{kind}\r\ncontent-length: {}\r\n\r\n{body}", body.len()),
     )
+}
+
+/// A body with headers of the caller's.
+pub fn post(port: u16, path: &str, headers: &str, body: &str) -> Option<Answer> {
+    let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}");
+    call(port, &format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len()))
+}
+
+/// Takes one request, head and body, and answers it with this status.
+pub fn take(listener: &TcpListener, status: u16) -> String {
+    let (mut stream, _) = listener.accept().unwrap();
+    let (mut text, mut buffer) = (Vec::new(), [0; 4096]);
+    loop {
+        let length = stream.read(&mut buffer).unwrap();
+        text.extend_from_slice(&buffer[..length]);
+        let request = String::from_utf8_lossy(&text).into_owned();
+        let (head, body) = request.split_once("\r\n\r\n").unwrap_or((&request, ""));
+        let announced = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        let is_whole = announced.is_some_and(|announced| body.len() >= announced.parse().unwrap());
+        if is_whole || length == 0 {
+            let answer = format!("HTTP/1.1 {status} Test\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            stream.write_all(answer.as_bytes()).unwrap();
+            return request;
+        }
+    }
 }
 
 fn call(port: u16, request: &str) -> Option<Answer> {

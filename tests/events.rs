@@ -1,0 +1,509 @@
+//! CloudEvents against an API server in process: every status code, what is stored, and what is answered.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use clap::Parser;
+use common::fake::{Fake, Fault};
+use futures::future::join_all;
+use http_body_util::BodyExt;
+use prometheus_client::registry::Registry;
+use serde_json::{Value, json};
+use stationmaster::api::gateway::{Gateway, GatewaySpec, Mark, Match};
+use stationmaster::cli::Cli;
+use stationmaster::clients::cluster::Cluster;
+use stationmaster::gateway::{Addresses, InForce, Resolv, Rules, Surroundings, shared};
+use stationmaster::serve::execute::Token;
+use stationmaster::serve::health::Readiness;
+use stationmaster::serve::{self, Events, State};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+const CLIENTS: &str = "gatewayclients";
+const PENDING: &str = "io.podgateway.client.pending";
+const ENDED: &str = "io.podgateway.client.ended";
+const DONE: &str = "io.podgateway.client.scheduling.done";
+const FAILED: &str = "io.podgateway.client.scheduling.failed";
+
+#[derive(Debug)]
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    fn data(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    /// All that must be the same for every delivery of an event.
+    fn event(&self) -> (u16, Vec<(String, String)>, String) {
+        let attributes = self.headers.iter().filter(|(name, _)| name.as_str().starts_with("ce-"));
+        let attributes = attributes.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
+        (self.status.as_u16(), attributes.collect(), self.body.clone())
+    }
+}
+
+/// One process's endpoint and the API server behind it.
+struct Endpoint {
+    router: Router,
+    fake: Fake,
+}
+
+/// Gateways foo and bar, the latter by a value of its own.
+fn gateways(is_complete: bool) -> InForce {
+    let gateway = |name: &str, value: &str| {
+        let label = Mark {
+            key: "setGateway".into(),
+            value: Some(value.into()),
+        };
+        let matches = Match {
+            label: Some(label),
+            ..Match::default()
+        };
+        Gateway {
+            name: name.into(),
+            spec: GatewaySpec {
+                matches,
+                ..GatewaySpec::default()
+            },
+        }
+    };
+    let surroundings = Surroundings {
+        resolv: Resolv::default(),
+        native_sidecars: false,
+    };
+    let all = vec![gateway("foo", "foo"), gateway("bar", "value-bar")];
+    InForce::new(
+        all,
+        (&surroundings, &Addresses::default()),
+        Rules::default(),
+        is_complete,
+    )
+}
+
+impl Endpoint {
+    async fn new(flags: &[&str]) -> Self {
+        Self::with(flags, None, true).await
+    }
+
+    async fn with(flags: &[&str], token: Option<Token>, is_complete: bool) -> Self {
+        let fake = Fake::new();
+        let args = Cli::parse_from([&["stationmaster"], flags].concat()).serve;
+        let cluster = Cluster::from(fake.client());
+        let (clients, watch) = cluster.watched(CancellationToken::new());
+        tokio::spawn(watch);
+        assert!(clients.wait_until_ready().await);
+        let mut registry = Registry::default();
+        let known = (clients, shared(gateways(is_complete)));
+        let mut events = Events::new(cluster, known, (&args.client, &args.events), &mut registry).unwrap();
+        events.token = token;
+        let state = Arc::new(State {
+            events: Some(events),
+            ..State::new(registry, Readiness::default(), args.execute)
+        });
+        Self {
+            router: serve::router(state),
+            fake,
+        }
+    }
+
+    /// With a reconciler that gives every client a pod.
+    async fn scheduling(flags: &[&str]) -> Self {
+        let endpoint = Self::new(flags).await;
+        tokio::spawn(schedule(endpoint.fake.clone()));
+        endpoint
+    }
+
+    async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body: String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap(),
+        }
+    }
+
+    async fn post(&self, event: &Value) -> Answer {
+        self.send(structured(event)).await
+    }
+
+    fn clients(&self) -> Vec<Value> {
+        let names = self.fake.names(CLIENTS);
+        names.iter().filter_map(|name| self.fake.get(CLIENTS, name)).collect()
+    }
+
+    async fn metrics(&self) -> String {
+        self.send(Request::get("/metrics").body(Body::empty()).unwrap())
+            .await
+            .body
+    }
+}
+
+/// Plays the reconciler: every client gets a pod of its own name.
+async fn schedule(fake: Fake) {
+    loop {
+        for name in fake.names(CLIENTS) {
+            if fake
+                .get(CLIENTS, &name)
+                .is_some_and(|client| client["status"].is_null())
+            {
+                let status = json!({"phase": "Scheduled", "podName": name, "podUid": format!("uid of {name}")});
+                fake.edit(CLIENTS, &name, |client| client["status"] = status);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+fn pending(id: &str) -> Value {
+    json!({
+        "specversion": "1.0", "id": id, "source": "/tests", "type": PENDING,
+        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01",
+        "data": {"gateway_name": "foo", "message": "hello"},
+    })
+}
+
+fn with(mut event: Value, pointer: &str, value: impl Into<Value>) -> Value {
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    event.pointer_mut(parent).unwrap()[name] = value.into();
+    event
+}
+
+fn ended(data: &Value) -> Value {
+    json!({"specversion": "1.0", "id": "e", "source": "/tests", "type": ENDED, "data": data})
+}
+
+fn request(content_type: &str, body: impl Into<Body>) -> Request<Body> {
+    let request = Request::post("/events").header(header::CONTENT_TYPE, content_type);
+    request.body(body.into()).unwrap()
+}
+
+fn structured(event: &Value) -> Request<Body> {
+    request("application/cloudevents+json; charset=utf-8", event.to_string())
+}
+
+fn binary(event: &Value) -> Request<Body> {
+    let mut request = Request::post("/").header(header::CONTENT_TYPE, "application/json");
+    for (name, value) in event.as_object().unwrap() {
+        if name != "data" {
+            request = request.header(format!("ce-{name}"), value.as_str().unwrap());
+        }
+    }
+    request.body(event["data"].to_string().into()).unwrap()
+}
+
+#[tokio::test]
+async fn both_modes_and_both_paths_are_answered_with_the_pod() {
+    for (request, id) in [(structured(&pending("1")), "1"), (binary(&pending("2")), "2")] {
+        let endpoint = Endpoint::scheduling(&[]).await;
+        let answer = endpoint.send(request).await;
+        let client = &endpoint.clients()[0];
+        let name = client["metadata"]["name"].as_str().unwrap();
+        assert_eq!(answer.status, 200);
+        let expected = json!({
+            "message": "A pod-gateway client has been scheduled.", "pod_name": name, "namespace": "default",
+            "gateway_name": "foo",
+        });
+        assert_eq!(answer.data(), expected);
+        for (header, value) in [
+            ("ce-specversion", "1.0"),
+            ("ce-type", DONE),
+            ("ce-source", "podgateway/eventing/client/provisioner"),
+            ("ce-id", &format!("{name}-done")),
+            ("ce-causeid", id),
+            ("ce-traceparent", pending("1")["traceparent"].as_str().unwrap()),
+            ("ce-time", "2026-01-01T00:00:00Z"),
+            ("content-type", "application/json"),
+        ] {
+            assert_eq!(answer.header(header), value, "{header}");
+        }
+        assert_eq!(client["spec"], json!({"gatewayName": "foo", "message": "hello"}));
+        assert_eq!(
+            client["metadata"]["annotations"]["gateway.stationmaster.dev/cause-id"],
+            id
+        );
+    }
+}
+
+#[tokio::test]
+async fn deliveries_of_one_event_are_one_client_and_one_answer() {
+    let endpoint = Endpoint::scheduling(&[]).await;
+    let event = pending("1");
+    let answers = join_all((0..20).map(|_| endpoint.post(&event))).await;
+    assert_eq!(answers[0].status, 200);
+    for answer in &answers {
+        assert_eq!(answer.event(), answers[0].event());
+    }
+    assert_eq!(endpoint.clients().len(), 1);
+    // What becomes of the pod later changes nothing.
+    let name = endpoint.fake.names(CLIENTS).remove(0);
+    endpoint
+        .fake
+        .edit(CLIENTS, &name, |client| client["status"]["phase"] = "Ended".into());
+    assert_eq!(endpoint.post(&event).await.event(), answers[0].event());
+    let page = endpoint.metrics().await;
+    let line = format!("stationmaster_client_events_total{{type=\"{PENDING}\",outcome=\"Scheduled\"}} 21");
+    assert!(page.contains(&line), "{page}");
+}
+
+#[tokio::test]
+async fn a_gateway_may_be_named_by_its_value_and_an_unknown_one_fails() {
+    let endpoint = Endpoint::scheduling(&[]).await;
+    let by_value = with(pending("1"), "/data/gateway_name", "value-bar");
+    assert_eq!(endpoint.post(&by_value).await.header("ce-type"), DONE);
+    for (number, (name, message)) in [("baz", "there is no gateway \"baz\""), ("", "there is no gateway \"\"")]
+        .into_iter()
+        .enumerate()
+    {
+        let unknown = with(pending(&format!("u{number}")), "/data/gateway_name", name);
+        let answer = endpoint.post(&unknown).await;
+        assert_eq!((answer.status.as_u16(), answer.header("ce-type")), (200, FAILED));
+        assert_eq!(answer.data()["gateway_name"], name);
+        let text = answer.data()["message"].as_str().unwrap().to_owned();
+        assert!(text.starts_with(message) && text.contains("bar, foo"), "{text}");
+    }
+    assert_eq!(endpoint.clients().len(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_fails_is_answered_so() {
+    let endpoint = Endpoint::new(&[]).await;
+    let fail = async {
+        loop {
+            if let Some(name) = endpoint.fake.names(CLIENTS).pop() {
+                let status = json!({"phase": "Failed", "message": "pods \"a\" is forbidden: exceeded quota"});
+                return endpoint.fake.edit(CLIENTS, &name, |client| client["status"] = status);
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let event = pending("1");
+    let (answer, ()) = tokio::join!(endpoint.post(&event), fail);
+    assert_eq!((answer.status.as_u16(), answer.header("ce-type")), (200, FAILED));
+    let expected = json!({"message": "pods \"a\" is forbidden: exceeded quota", "gateway_name": "foo"});
+    assert_eq!(answer.data(), expected);
+}
+
+/// Requests by what they are told, with the header that has to come along.
+fn refused() -> Vec<(&'static str, Request<Body>, u16, &'static str)> {
+    let event = || pending("1");
+    let post = |event: Value| structured(&event);
+    let large = "a".repeat(70 << 10);
+    let mut gzip = structured(&event());
+    gzip.headers_mut()
+        .insert(header::CONTENT_ENCODING, "gzip".parse().unwrap());
+    let mut text = binary(&event());
+    text.headers_mut()
+        .insert(header::CONTENT_TYPE, "text/plain".parse().unwrap());
+    let bare = |method: Method, path: &str| Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+    vec![
+        ("no JSON", request("application/cloudevents+json", "{"), 400, ""),
+        ("a list", request("application/cloudevents+json", "[]"), 400, ""),
+        ("no event", request("application/json", "{}"), 400, ""),
+        ("no id", post(with(event(), "/id", Value::Null)), 400, ""),
+        ("no source", post(with(event(), "/source", "")), 400, ""),
+        ("no type", post(with(event(), "/type", Value::Null)), 400, ""),
+        ("no version", post(with(event(), "/specversion", Value::Null)), 400, ""),
+        ("another version", post(with(event(), "/specversion", "0.3")), 400, ""),
+        (
+            "data of another shape",
+            post(with(event(), "/data", json!([1]))),
+            400,
+            "",
+        ),
+        ("no data", post(with(event(), "/data", Value::Null)), 400, ""),
+        (
+            "a long message",
+            post(with(event(), "/data/message", "a".repeat(4097))),
+            400,
+            "",
+        ),
+        (
+            "a foreign namespace",
+            post(with(event(), "/data/namespace", "kube-system")),
+            400,
+            "",
+        ),
+        ("an end of nothing", post(ended(&json!({}))), 400, ""),
+        (
+            "a batch without a sink",
+            request("application/cloudevents-batch+json", "[]"),
+            400,
+            "",
+        ),
+        ("GET", bare(Method::GET, "/"), 405, "allow"),
+        ("PUT", bare(Method::PUT, "/events"), 405, "allow"),
+        ("a large body", post(with(event(), "/data/message", large)), 413, ""),
+        ("another format", request("application/cloudevents+avro", ""), 415, ""),
+        ("another encoding", gzip, 415, "accept-encoding"),
+        ("data that is no JSON", text, 415, ""),
+    ]
+}
+
+#[tokio::test]
+async fn status_codes_are_those_of_the_contract() {
+    let endpoint = Endpoint::new(&[]).await;
+    for (what, request, status, header) in refused() {
+        let answer = endpoint.send(request).await;
+        assert_eq!(answer.status.as_u16(), status, "{what}: {}", answer.body);
+        assert!(!answer.body.is_empty(), "{what}");
+        assert!(header.is_empty() || !answer.header(header).is_empty(), "{what}");
+    }
+    for (what, event) in [
+        ("another type", with(pending("1"), "/type", "com.example.other")),
+        (
+            "our own",
+            with(pending("1"), "/source", "podgateway/eventing/client/provisioner"),
+        ),
+        ("an answer", with(pending("1"), "/type", DONE)),
+        ("an unknown pod", ended(&json!({"pod_name": "stranger"}))),
+        ("no name at all", ended(&json!({"pod_name": "../pods/stranger"}))),
+    ] {
+        let answer = endpoint.post(&event).await;
+        assert_eq!((answer.status.as_u16(), answer.body.as_str()), (202, ""), "{what}");
+        assert_eq!(answer.header("ce-type"), "", "{what}");
+    }
+    assert!(endpoint.clients().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_do_later_says_when() {
+    let unfinished = Endpoint::new(&["--max-clients=1"]).await;
+    let answer = unfinished.post(&pending("1")).await;
+    assert_eq!(answer.status, StatusCode::CONFLICT);
+    let answer = unfinished.post(&pending("2")).await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (429, "10"));
+    assert_eq!(unfinished.clients().len(), 1);
+    let name = unfinished.fake.names(CLIENTS).remove(0);
+    unfinished
+        .fake
+        .edit(CLIENTS, &name, |client| client["status"] = json!({"phase": "Ended"}));
+    let full = StatusCode::TOO_MANY_REQUESTS;
+    while unfinished.post(&pending("2")).await.status == full {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(unfinished.clients().len(), 2, "there was room again");
+
+    let away = Endpoint::new(&[]).await;
+    away.fake.fail("POST gatewayclients", &[Fault::Status(503); 4]);
+    let answer = away.post(&pending("1")).await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "1"));
+
+    let unfilled = Endpoint::with(&[], None, false).await;
+    let answer = unfilled.post(&pending("1")).await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "1"));
+}
+
+#[tokio::test]
+async fn a_create_whose_answer_is_lost_is_one_client() {
+    let endpoint = Endpoint::scheduling(&[]).await;
+    endpoint
+        .fake
+        .fail("POST gatewayclients", &[Fault::Status(500), Fault::AnswerLost]);
+    assert_eq!(endpoint.post(&pending("1")).await.header("ce-type"), DONE);
+    assert_eq!(endpoint.clients().len(), 1);
+}
+
+#[tokio::test]
+async fn what_the_api_server_forbids_has_failed() {
+    let endpoint = Endpoint::new(&[]).await;
+    endpoint.fake.fail("POST gatewayclients", &[Fault::Status(403)]);
+    let answer = endpoint.post(&pending("1")).await;
+    assert_eq!((answer.status.as_u16(), answer.header("ce-type")), (200, FAILED));
+}
+
+#[tokio::test]
+async fn namespaces_may_be_listed() {
+    let endpoint = Endpoint::new(&[
+        "--client-namespace=a",
+        "--client-namespaces=b",
+        "--event-reply-seconds=0",
+    ])
+    .await;
+    for (id, named, given) in [("1", Value::Null, "a"), ("2", "b".into(), "b"), ("3", "a".into(), "a")] {
+        let event = with(pending(id), "/data/namespace", named);
+        assert_eq!(endpoint.post(&event).await.status, StatusCode::CONFLICT);
+        let writes = endpoint.fake.writes().await;
+        assert!(
+            writes.iter().all(|write| write.starts_with("POST gatewayclients")),
+            "{given}: {writes:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_end_marks_the_client_and_nothing_else() {
+    let endpoint = Endpoint::scheduling(&[]).await;
+    let mut ends = Vec::new();
+    for id in ["1", "2", "3"] {
+        let pod = endpoint.post(&pending(id)).await.data()["pod_name"].clone();
+        ends.push(pod);
+    }
+    endpoint.fake.forget_writes().await;
+    let by_pod = ended(&json!({"pod_name": ends[0], "namespace": "default"}));
+    let mut by_cause = ended(&Value::Null);
+    by_cause["causeid"] = "2".into();
+    let mut by_name = with(ended(&Value::Null), "/source", "/elsewhere");
+    by_name["causeid"] = ends[2].clone();
+    for (event, client) in [by_pod, by_cause, by_name].iter().zip(&ends) {
+        let name = client.as_str().unwrap();
+        assert_eq!(endpoint.post(event).await.status, StatusCode::ACCEPTED);
+        let stored = endpoint.fake.get(CLIENTS, name).unwrap();
+        assert_eq!(
+            stored["metadata"]["annotations"]["gateway.stationmaster.dev/end"],
+            "true"
+        );
+    }
+    let writes = endpoint.fake.writes().await;
+    assert!(
+        writes.iter().all(|write| write.starts_with("PATCH gatewayclients")),
+        "{writes:?}"
+    );
+}
+
+#[tokio::test]
+async fn senders_may_have_to_show_a_token() {
+    let endpoint = Endpoint::with(&[], Some(Token::new("secret").unwrap()), true).await;
+    let answer = endpoint.post(&pending("1")).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("www-authenticate")),
+        (401, "Bearer")
+    );
+    let mut request = structured(&with(pending("1"), "/type", "other"));
+    request
+        .headers_mut()
+        .insert(header::AUTHORIZATION, "Bearer secret".parse().unwrap());
+    assert_eq!(endpoint.send(request).await.status, StatusCode::ACCEPTED);
+}
+
+#[tokio::test]
+async fn senders_may_ask_beforehand() {
+    let endpoint = Endpoint::new(&[]).await;
+    for (origin, allowed) in [(Some("broker.example.org"), "broker.example.org"), (None, "*")] {
+        let mut request = Request::options("/");
+        if let Some(origin) = origin {
+            request = request
+                .header("WebHook-Request-Origin", origin)
+                .header("WebHook-Request-Rate", "120");
+        }
+        let answer = endpoint.send(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(answer.header("webhook-allowed-origin"), allowed);
+        assert_eq!(answer.header("webhook-allowed-rate"), "*");
+        assert_eq!(answer.header("allow"), "POST, OPTIONS");
+    }
+}
