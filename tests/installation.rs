@@ -152,7 +152,7 @@ const FOR_GATEWAYS: [(&str, &str, &[&str]); 9] = [
     (
         "gateway.stationmaster.dev",
         "gatewayclients",
-        &["get", "list", "watch", "create", "delete"],
+        &["get", "list", "watch", "create", "patch", "delete"],
     ),
     ("gateway.stationmaster.dev", "gatewayclients/status", &["update"]),
     ("gateway.stationmaster.dev", "gatewayclients/finalizers", &["update"]),

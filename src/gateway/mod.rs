@@ -4,8 +4,8 @@ mod addresses;
 mod audit;
 pub mod client;
 mod current;
-mod eviction;
 pub mod event;
+mod eviction;
 #[cfg(test)]
 mod fixture;
 mod injection;
