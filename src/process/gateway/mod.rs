@@ -71,7 +71,7 @@ impl Followed {
         registry: &mut Registry,
     ) -> anyhow::Result<Option<(Self, BoxFuture<'static, ()>)>> {
         let flags = args.gateway.gateway().map_err(|fault| anyhow!(fault))?;
-        let flags = flags.filter(|_| args.is_on(Component::Admission));
+        let flags = flags.filter(|_| args.is_on(Component::Admission) || args.reads_gateways());
         let gate = readiness.gate("names of the gateway");
         let opened = cluster.filter(|_| args.reads_gateways());
         let opened = opened.map(|cluster| Stored::open(cluster, gate.clone()));
