@@ -16,6 +16,8 @@ const UNAVAILABLE: u16 = StatusCode::SERVICE_UNAVAILABLE.as_u16();
 
 /// What most patches take.
 const PATCH: usize = 2 << 10;
+/// What most answers take besides.
+const REST: usize = 512;
 
 /// Why there is no verdict about an object.
 #[derive(Debug)]
@@ -143,13 +145,15 @@ impl<'a> Answer<'a> {
     }
 
     fn body(&self) -> String {
-        let failure = self.failure();
+        let patch = self.response.patch.as_deref().unwrap_or_default();
+        let mut body = Vec::with_capacity(REST + patch.len().div_ceil(3) * 4);
         // Strings and numbers only: nothing in here can fail to serialise.
-        let body = failure
-            .as_ref()
-            .map_or_else(|| serde_json::to_string(self), serde_json::to_string);
-        let mut body = body.unwrap_or_default();
-        if let Some(patch) = &self.response.patch {
+        let _ = match self.failure() {
+            Some(failure) => serde_json::to_writer(&mut body, &failure),
+            None => serde_json::to_writer(&mut body, self),
+        };
+        let mut body = String::from_utf8(body).unwrap_or_default();
+        if !patch.is_empty() {
             insert(&mut body, patch);
         }
         body

@@ -17,7 +17,12 @@ pub(super) struct Undecodable {
 
 /// Reads a review; objects stay as they are.
 pub(super) fn decode(body: &[u8]) -> Result<AdmissionReview<'_>, Undecodable> {
-    let fault = match serde_json::from_slice::<AdmissionReview<'_>>(body) {
+    // Once for the whole, and not for each raw value again.
+    let read = match std::str::from_utf8(body) {
+        Ok(text) => serde_json::from_str::<AdmissionReview<'_>>(text),
+        Err(_) => serde_json::from_slice(body),
+    };
+    let fault = match read {
         Ok(review) if review.api_version == ADMISSION_API_VERSION => return Ok(review),
         Ok(review) => format!("apiVersion is {:?}, not {ADMISSION_API_VERSION:?}", review.api_version),
         Err(error) => format!("not an AdmissionReview: {error}"),
