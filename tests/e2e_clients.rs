@@ -65,7 +65,10 @@ fn a_client_that_is_applied_gets_a_pod_until_it_ends() {
     gateway(&plane);
     let namespace = plane.namespace();
     let process = reconciling(&plane, &[]);
-    plane.apply_in(&namespace, &client("run", &json!({"gatewayName": "by-foo"})));
+    // As most people apply: kubectl then keeps a copy in an annotation.
+    let applied = ["-n", &namespace, "apply", "-f", "-"];
+    let applied = plane.try_kubectl(&applied, &client("run", &json!({"gatewayName": "by-foo"})));
+    assert!(applied.status.success());
     let scheduled = in_phase(&plane, &namespace, "run", "Scheduled");
     let pod = stored(&plane, &namespace, "pod/run");
     assert_eq!(scheduled["status"]["podUid"], pod["metadata"]["uid"]);

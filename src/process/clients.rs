@@ -5,6 +5,7 @@ use std::future::pending;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
+use super::served::until_served;
 use crate::api::gateway::GatewayClient;
 use crate::cli::{Component, ServeArgs};
 use crate::clients::cluster::{Cluster, Watched};
@@ -21,6 +22,11 @@ pub(super) fn watch(
     match cluster.filter(|_| wanted) {
         Some(cluster) => {
             let (clients, watch) = cluster.watched::<GatewayClient>(CancellationToken::new());
+            let cluster = cluster.clone();
+            let watch = async move {
+                until_served::<GatewayClient>(&cluster, || {}).await;
+                watch.await;
+            };
             (Some(clients), Box::pin(watch))
         }
         None => (None, Box::pin(pending())),

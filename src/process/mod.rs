@@ -6,6 +6,7 @@ mod events;
 mod folder;
 mod gateway;
 mod reconcilers;
+mod served;
 mod signals;
 
 use std::future::pending;

@@ -19,6 +19,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::in_cluster;
+use super::served::until_served;
 use crate::api::gateway::{Gateway, PodGateway, SidecarMode};
 use crate::cli::{Component, ServeArgs};
 use crate::clients::cluster::{Cluster, NamespaceMetadata, Watched};
@@ -32,11 +33,6 @@ use crate::serve::health::{Gate, Readiness};
 const KUBE_SYSTEM: &str = "kube-system";
 /// How often it is asked which versions the nodes have, where a sidecar's mode depends on them.
 const VERSIONS: Duration = Duration::from_secs(300);
-
-/// How soon it is looked again whether PodGateways can be read; twice as long after each look in vain.
-const UNSERVED: Duration = Duration::from_secs(1);
-/// No look is further away.
-const LONG_UNSERVED: Duration = Duration::from_secs(60);
 
 /// Gateways, and everything that hangs on them.
 pub(super) struct Followed {
@@ -203,38 +199,13 @@ impl Stored {
         };
         let own = cluster.clone();
         let watches = async move {
-            until_served(&own, &gate).await;
+            until_served::<PodGateway>(&own, || gate.open()).await;
             tokio::select! {
                 () = first => {}
                 () = second => {}
             }
         };
         (stored, Box::pin(watches))
-    }
-}
-
-/// Who took another system's place may have none of our kinds and no right to read them, which keeps nobody waiting.
-async fn until_served(cluster: &Cluster, gate: &Gate) {
-    let (mut is_told, mut pause) = (false, UNSERVED);
-    loop {
-        match cluster.is_served::<PodGateway>().await {
-            Ok(true) => return,
-            Ok(false) => {
-                if !std::mem::replace(&mut is_told, true) {
-                    tracing::warn!(
-                        "PodGateways cannot be read: install their CustomResourceDefinition and the role \
-                         stationmaster-gateways, or leave gateways out of --components"
-                    );
-                }
-                gate.open();
-            }
-            Err(error) => {
-                tracing::warn!(%error, "PodGateways cannot be read, trying again");
-                pause = UNSERVED;
-            }
-        }
-        sleep(pause).await;
-        pause = LONG_UNSERVED.min(pause * 2);
     }
 }
 

@@ -9,7 +9,7 @@ use tracing::info;
 use super::context::{Context, key};
 use super::observe::is_own;
 use crate::api::gateway::{ClientPod, Gateway, GatewayClient};
-use crate::api::names::reason;
+use crate::api::names::{annotation, reason};
 use crate::clients::cluster::{self, DryRun, Failure};
 use crate::dispatch::withheld;
 use crate::gateway::InForce;
@@ -136,9 +136,15 @@ async fn refused(client: &GatewayClient, hold: Hold<'_>, ctx: &Context) -> Resul
 fn has_moved(fresh: &GatewayClient, client: &GatewayClient) -> bool {
     fresh.metadata.uid != client.metadata.uid
         || fresh.metadata.deletion_timestamp.is_some()
-        || fresh.metadata.annotations != client.metadata.annotations
+        || is_asked_to_end(fresh) != is_asked_to_end(client)
         || fresh.metadata.generation != client.metadata.generation
         || fresh.status != client.status
+}
+
+/// Of the other annotations the watch does not keep all, such as kubectl's.
+fn is_asked_to_end(client: &GatewayClient) -> bool {
+    let annotations = client.metadata.annotations.as_ref();
+    annotations.is_some_and(|annotations| annotations.get(annotation::END).is_some_and(|value| value == "true"))
 }
 
 fn is_younger(client: &GatewayClient, age: Duration) -> bool {
