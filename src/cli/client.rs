@@ -12,16 +12,16 @@ use crate::gateway::client::Defaults;
 #[command(next_help_heading = "Clients behind gateways")]
 pub struct ClientArgs {
     /// Namespace of the clients that events ask for.
-    #[arg(long, value_name = "NAMESPACE", default_value = "default", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, short = 'n', value_name = "NAMESPACE", default_value = "default", value_parser = NonEmptyStringValueParser::new())]
     pub client_namespace: String,
     /// Namespaces that an event may name. [default: --client-namespace alone]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     client_namespaces: Vec<String>,
     /// Image of a client that names none.
-    #[arg(long, value_name = "IMAGE", default_value = "alpine/curl", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, short = 'i', value_name = "IMAGE", default_value = "alpine/curl", value_parser = NonEmptyStringValueParser::new())]
     pub client_image: String,
     /// What it runs: words with commas between them, those with a comma in quotes; or one word for each repetition.
-    #[arg(long, value_name = "COMMAND", value_parser = words, default_value = "sleep,infinity")]
+    #[arg(long, short = 'c', value_name = "COMMAND", value_parser = words, default_value = "sleep,infinity")]
     client_command: Vec<Words>,
     /// How long a client stays after its end, so that an event that comes once more gets the same answer: 90s, 10m, 1h.
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1h")]
@@ -158,6 +158,13 @@ mod tests {
             (client.client_retention, client.max_clients),
             (Duration::from_secs(3600), 1000)
         );
+    }
+
+    #[test]
+    fn the_short_flags_of_upstream_are_taken() {
+        let client = client(&["-n", "a", "-i", "b", "-c", "sleep,1", "-c2"]).unwrap();
+        assert_eq!((&*client.client_namespace, &*client.client_image), ("a", "b"));
+        assert_eq!(client.defaults().command, ["sleep", "1", "2"]);
     }
 
     #[test]
