@@ -39,6 +39,18 @@ pub(super) fn warn(args: &ServeArgs) {
             "anyone who reaches the execute endpoint may execute: pass --execute-token-file, or keep others out"
         );
     }
+    if args.is_on(Component::Events) && are_events_open(args) {
+        tracing::warn!(
+            "anyone who reaches the events endpoint may have pods made: pass --events-token-file, or keep others out"
+        );
+    }
+}
+
+/// Whether others than this machine may send events without a token.
+fn are_events_open(args: &ServeArgs) -> bool {
+    let own = args.events.events_listen_address.clone();
+    let mut addresses = own.into_iter().chain([plan::web_server(args, in_cluster())]);
+    args.events.events_token_file.is_none() && addresses.any(|address| !address.is_loopback())
 }
 
 fn gateway(args: &ServeArgs) {
@@ -60,5 +72,29 @@ fn gateway(args: &ServeArgs) {
     }
     if !args.is_on(Component::Admission) {
         tracing::warn!("no pod gets the gateway: put admission among --components");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn events_are_open_where_others_reach_them_without_a_token() {
+        let here = "--web-server-bind-address=127.0.0.1:8000";
+        for (flags, expected) in [
+            (&[here][..], false),
+            (&["--web-server-bind-address=:8000"], true),
+            (&["--web-server-bind-address=:8000", "--events-token-file=t"], false),
+            (&[here, "--events-listen-address=:8080"], true),
+            (&[here, "--events-listen-address=localhost:8080"], false),
+            (&["--web-server-bind-address=0"], false),
+        ] {
+            let args = Cli::parse_from([&["stationmaster"], flags].concat()).serve;
+            assert_eq!(are_events_open(&args), expected, "{flags:?}");
+        }
     }
 }
