@@ -4,178 +4,17 @@
 
 mod common;
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::body::Body;
-use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use clap::Parser;
-use common::fake::{Fake, Fault};
+use axum::http::{Method, Request, StatusCode, header};
+use common::endpoint::{CLIENTS, DONE, Endpoint, FAILED, PENDING, pending, request, structured};
+use common::fake::Fault;
 use futures::future::join_all;
-use http_body_util::BodyExt;
-use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
-use stationmaster::api::gateway::{Gateway, GatewaySpec, Mark, Match};
-use stationmaster::cli::Cli;
-use stationmaster::clients::cluster::Cluster;
-use stationmaster::gateway::{Addresses, InForce, Resolv, Rules, Surroundings, shared};
 use stationmaster::serve::execute::Token;
-use stationmaster::serve::health::Readiness;
-use stationmaster::serve::{self, Events, State};
-use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
 
-const CLIENTS: &str = "gatewayclients";
-const PENDING: &str = "io.podgateway.client.pending";
 const ENDED: &str = "io.podgateway.client.ended";
-const DONE: &str = "io.podgateway.client.scheduling.done";
-const FAILED: &str = "io.podgateway.client.scheduling.failed";
-
-#[derive(Debug)]
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: String,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
-    }
-
-    fn data(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap()
-    }
-
-    /// All that must be the same for every delivery of an event.
-    fn event(&self) -> (u16, Vec<(String, String)>, String) {
-        let attributes = self.headers.iter().filter(|(name, _)| name.as_str().starts_with("ce-"));
-        let attributes = attributes.map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()));
-        (self.status.as_u16(), attributes.collect(), self.body.clone())
-    }
-}
-
-/// One process's endpoint and the API server behind it.
-struct Endpoint {
-    router: Router,
-    fake: Fake,
-}
-
-/// Gateways foo and bar, the latter by a value of its own.
-fn gateways(is_complete: bool) -> InForce {
-    let gateway = |name: &str, value: &str| {
-        let label = Mark {
-            key: "setGateway".into(),
-            value: Some(value.into()),
-        };
-        let matches = Match {
-            label: Some(label),
-            ..Match::default()
-        };
-        Gateway {
-            name: name.into(),
-            spec: GatewaySpec {
-                matches,
-                ..GatewaySpec::default()
-            },
-        }
-    };
-    let surroundings = Surroundings {
-        resolv: Resolv::default(),
-        native_sidecars: false,
-    };
-    let all = vec![gateway("foo", "foo"), gateway("bar", "value-bar")];
-    InForce::new(
-        all,
-        (&surroundings, &Addresses::default()),
-        Rules::default(),
-        is_complete,
-    )
-}
-
-impl Endpoint {
-    async fn new(flags: &[&str]) -> Self {
-        Self::with(flags, None, true).await
-    }
-
-    async fn with(flags: &[&str], token: Option<Token>, is_complete: bool) -> Self {
-        let fake = Fake::new();
-        let args = Cli::parse_from([&["stationmaster"], flags].concat()).serve;
-        let cluster = Cluster::from(fake.client());
-        let (clients, watch) = cluster.watched(CancellationToken::new());
-        tokio::spawn(watch);
-        assert!(clients.wait_until_ready().await);
-        let mut registry = Registry::default();
-        let known = (clients, shared(gateways(is_complete)));
-        let mut events = Events::new(cluster, known, (&args.client, &args.events), &mut registry).unwrap();
-        events.token = token;
-        let state = Arc::new(State {
-            events: Some(events),
-            ..State::new(registry, Readiness::default(), args.execute)
-        });
-        Self {
-            router: serve::router(state),
-            fake,
-        }
-    }
-
-    /// With a reconciler that gives every client a pod.
-    async fn scheduling(flags: &[&str]) -> Self {
-        let endpoint = Self::new(flags).await;
-        tokio::spawn(schedule(endpoint.fake.clone()));
-        endpoint
-    }
-
-    async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body: String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap(),
-        }
-    }
-
-    async fn post(&self, event: &Value) -> Answer {
-        self.send(structured(event)).await
-    }
-
-    fn clients(&self) -> Vec<Value> {
-        let names = self.fake.names(CLIENTS);
-        names.iter().filter_map(|name| self.fake.get(CLIENTS, name)).collect()
-    }
-
-    async fn metrics(&self) -> String {
-        self.send(Request::get("/metrics").body(Body::empty()).unwrap())
-            .await
-            .body
-    }
-}
-
-/// Plays the reconciler: every client gets a pod of its own name.
-async fn schedule(fake: Fake) {
-    loop {
-        for name in fake.names(CLIENTS) {
-            if fake
-                .get(CLIENTS, &name)
-                .is_some_and(|client| client["status"].is_null())
-            {
-                let status = json!({"phase": "Scheduled", "podName": name, "podUid": format!("uid of {name}")});
-                fake.edit(CLIENTS, &name, |client| client["status"] = status);
-            }
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-fn pending(id: &str) -> Value {
-    json!({
-        "specversion": "1.0", "id": id, "source": "/tests", "type": PENDING,
-        "traceparent": "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01",
-        "data": {"gateway_name": "foo", "message": "hello"},
-    })
-}
 
 fn with(mut event: Value, pointer: &str, value: impl Into<Value>) -> Value {
     let (parent, name) = pointer.rsplit_once('/').unwrap();
@@ -185,15 +24,6 @@ fn with(mut event: Value, pointer: &str, value: impl Into<Value>) -> Value {
 
 fn ended(data: &Value) -> Value {
     json!({"specversion": "1.0", "id": "e", "source": "/tests", "type": ENDED, "data": data})
-}
-
-fn request(content_type: &str, body: impl Into<Body>) -> Request<Body> {
-    let request = Request::post("/events").header(header::CONTENT_TYPE, content_type);
-    request.body(body.into()).unwrap()
-}
-
-fn structured(event: &Value) -> Request<Body> {
-    request("application/cloudevents+json; charset=utf-8", event.to_string())
 }
 
 fn binary(event: &Value) -> Request<Body> {

@@ -17,6 +17,7 @@
 
 pub mod api_server;
 pub mod cluster;
+pub mod endpoint;
 pub mod fake;
 pub mod forward;
 pub mod http;
