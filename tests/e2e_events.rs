@@ -106,16 +106,22 @@ fn twenty_deliveries_are_one_pod_and_one_answer() {
 fn what_takes_too_long_goes_to_the_sink() {
     let sink = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("--sink=http://{}/", sink.local_addr().unwrap());
-    let (plane, server) = started(&["--event-reply-seconds=0", &address]);
-    let body = event("1", &json!({"gateway_name": "foo"}));
-    let late = deliver(server.web, &body);
-    if late.status == 202 {
-        assert_eq!(late.body, "");
-        let (refused, taken) = (http::take(&sink, 503), http::take(&sink, 202));
-        assert!(refused.contains(DONE) && taken.contains(DONE), "{refused}{taken}");
-        eventually("a mark", || {
-            let client = plane.get(&["gatewayclients"])["items"][0].clone();
-            (client["metadata"]["annotations"]["gateway.stationmaster.dev/reply"] == "sent").then_some(())
-        });
-    }
+    let plane = ControlPlane::start().with_crds();
+    plane.apply(GATEWAY);
+    let mut server = Server::prepare(
+        &plane,
+        &["--components", "events,gateways", "--event-reply-seconds=0", &address],
+    );
+    server.spawn();
+    // Nobody makes pods yet, so that the answer is late for certain.
+    let late = deliver(server.web, &event("1", &json!({"gateway_name": "foo"})));
+    assert_eq!((late.status, &*late.body), (202, ""), "{}", late.head);
+    let mut controllers = Server::prepare(&plane, &["--components", "gateways,controllers"]);
+    controllers.spawn();
+    let (refused, taken) = (http::take(&sink, 503), http::take(&sink, 202));
+    assert!(refused.contains(DONE) && taken.contains(DONE), "{refused}{taken}");
+    eventually("a mark", || {
+        let client = plane.get(&["gatewayclients"])["items"][0].clone();
+        (client["metadata"]["annotations"]["gateway.stationmaster.dev/reply"] == "sent").then_some(())
+    });
 }
