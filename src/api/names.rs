@@ -99,6 +99,12 @@ pub mod annotation {
     pub const REPLY_SENT: &str = "sent";
     /// The same: nobody takes it.
     pub const REPLY_LOST: &str = "lost";
+    /// On a GatewayClient whose cause hears more than an answer: that the pod is ready has gone to the sink, or is given up.
+    pub const TOLD_READY: &str = "gateway.stationmaster.dev/told-ready";
+    /// The same: that the pod has failed for good.
+    pub const TOLD_FAILED: &str = "gateway.stationmaster.dev/told-failed";
+    /// The same: that the client has ended.
+    pub const TOLD_ENDED: &str = "gateway.stationmaster.dev/told-ended";
     /// The kubelet's: the pod mirrors one that a node has from a file.
     pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
 }
@@ -257,12 +263,16 @@ pub mod event {
 pub mod cloud_event {
     /// A client is wanted.
     pub const PENDING: &str = "io.podgateway.client.pending";
-    /// It is not wanted any more.
+    /// It is not wanted any more; of our own source: it has ended.
     pub const ENDED: &str = "io.podgateway.client.ended";
     /// It has a pod.
     pub const DONE: &str = "io.podgateway.client.scheduling.done";
     /// It will have none.
     pub const FAILED: &str = "io.podgateway.client.scheduling.failed";
+    /// Its pod is ready.
+    pub const CLIENT_READY: &str = "io.podgateway.client.ready";
+    /// Its pod has failed for good.
+    pub const CLIENT_FAILED: &str = "io.podgateway.client.failed";
     /// Of every event that we send; one that comes back to us is known by it.
     pub const SOURCE: &str = "podgateway/eventing/client/provisioner";
     /// Extension: id of the event that another one answers.

@@ -3,9 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 
 use super::address::ListenAddress;
+use super::flag::go_bool;
 
 /// Flags of CloudEvents.
 #[derive(Debug, Clone, Args)]
@@ -26,6 +27,9 @@ pub struct EventArgs {
     /// Where they go that the sink does not take.
     #[arg(long, value_name = "URL", requires = "sink")]
     dead_letter_sink: Option<String>,
+    /// The sink also hears when a client that an event asked for is ready, has failed or has ended.
+    #[arg(long, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = go_bool, action = ArgAction::Set, requires = "sink")]
+    pub progress_events: bool,
     /// Extensions of every event that goes to a sink: `{"extensions": {"NAME": "VALUE"}}`.
     #[arg(long, hide = true, env = "K_CE_OVERRIDES")]
     ce_overrides: Option<String>,

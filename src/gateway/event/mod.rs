@@ -1,5 +1,6 @@
 //! What an event asks for. Who may ask is the rules' business, and what is already there the caller's.
 
+mod progress;
 mod reply;
 mod wanted;
 
@@ -9,6 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::api::cloud_event::CloudEvent;
 use crate::api::names::cloud_event;
 
+pub use progress::{Progress, report};
 pub use reply::{Outcome, outcome, refusal, reply, stored_reply};
 pub use wanted::{Cause, Wanted, client_name, is_unfinished};
 

@@ -98,7 +98,8 @@ pub fn reply(
     }
 }
 
-fn extensions(cause: &Cause) -> std::collections::BTreeMap<String, String> {
+/// By which the event is found again that another one follows.
+pub(super) fn extensions(cause: &Cause) -> std::collections::BTreeMap<String, String> {
     let all = [
         (cloud_event::CAUSE_ID, Some(&cause.id)),
         (cloud_event::TRACE_PARENT, cause.traceparent.as_ref()),

@@ -7,6 +7,7 @@ mod counters;
 mod create;
 mod deliver;
 mod end;
+mod letter;
 mod provision;
 mod queue;
 mod replies;
@@ -182,6 +183,8 @@ fn known_type(event: &CloudEvent) -> &'static str {
         cloud_event::ENDED => cloud_event::ENDED,
         cloud_event::DONE => cloud_event::DONE,
         cloud_event::FAILED => cloud_event::FAILED,
+        cloud_event::CLIENT_READY => cloud_event::CLIENT_READY,
+        cloud_event::CLIENT_FAILED => cloud_event::CLIENT_FAILED,
         _ => "other",
     }
 }

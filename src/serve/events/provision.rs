@@ -55,7 +55,12 @@ pub(super) async fn store(events: &Events, wanted: &Wanted, reply: Option<&str>)
         return Err(Refusal::Crowded(wanted.namespace.clone()));
     }
     Ok(match create(events, wanted, reply).await? {
-        Created::New => Stored::New,
+        Created::New => {
+            if let Some(replies) = &events.replies {
+                replies.stored(&wanted.namespace, &wanted.name());
+            }
+            Stored::New
+        }
         Created::Known => Stored::Known,
         Created::Refused(why) => refusal(wanted, why),
     })

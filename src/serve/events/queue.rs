@@ -1,13 +1,13 @@
-//! Which answers have to go to a sink, and when each is tried next.
+//! What has to go to a sink, and when each is tried next.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::replies::Place;
+use super::letter::Letter;
 
-/// What another process has promised is left to it for so long.
+/// What is for another process is left to it for so long.
 const GRACE: Duration = Duration::from_secs(15);
 /// Until the second attempt; each next one is twice as far away.
 const SOONEST: Duration = Duration::from_secs(1);
@@ -16,9 +16,9 @@ const LATEST: Duration = Duration::from_secs(300);
 /// Attempts at one sink, which take half an hour.
 const ATTEMPTS: u32 = 14;
 
-/// The answers that have to go, by their clients.
+/// What has to go.
 #[derive(Debug, Default)]
-pub(super) struct Queue(HashMap<Place, Entry>);
+pub(super) struct Queue(HashMap<Letter, Entry>);
 
 #[derive(Debug)]
 struct Entry {
@@ -42,7 +42,7 @@ pub(super) enum Fate {
 /// An attempt that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Turn {
-    pub(super) place: Place,
+    pub(super) letter: Letter,
     /// The sink will not have it: it goes to that of dead letters, or is given up.
     pub(super) is_dead_letter: bool,
     /// The sink of dead letters will not have it either.
@@ -50,43 +50,43 @@ pub(super) struct Turn {
 }
 
 impl Queue {
-    /// An answer that has to go; at once where this process has promised it.
-    pub(super) fn add(&mut self, place: Place, is_promised: bool, now: Instant) {
-        self.0.entry(place).or_insert_with(|| Entry {
-            due: if is_promised { now } else { now + GRACE },
+    /// An event that has to go; at once where that is for this process.
+    pub(super) fn add(&mut self, letter: Letter, is_ours: bool, now: Instant) {
+        self.0.entry(letter).or_insert_with(|| Entry {
+            due: if is_ours { now } else { now + GRACE },
             attempts: 0,
             is_dead_letter: false,
             is_busy: false,
         });
     }
 
-    /// An answer that has not to go, or not any more.
-    pub(super) fn drop(&mut self, place: &Place) {
-        if self.0.get(place).is_some_and(|entry| !entry.is_busy) {
-            self.0.remove(place);
+    /// One that has not to go, or not any more.
+    pub(super) fn drop(&mut self, letter: &Letter) {
+        if self.0.get(letter).is_some_and(|entry| !entry.is_busy) {
+            self.0.remove(letter);
         }
     }
 
     /// The next attempt that is due.
     pub(super) fn next(&mut self, now: Instant) -> Option<Turn> {
         let due = self.0.iter_mut().find(|(_, entry)| !entry.is_busy && entry.due <= now);
-        let (place, entry) = due?;
+        let (letter, entry) = due?;
         entry.is_busy = true;
         Some(Turn {
-            place: place.clone(),
+            letter: letter.clone(),
             is_dead_letter: entry.is_dead_letter,
             is_lost: entry.is_dead_letter && entry.attempts >= ATTEMPTS,
         })
     }
 
     /// Hears what an attempt came to.
-    pub(super) fn hear(&mut self, place: &Place, fate: Fate, now: Instant) {
-        let Some(entry) = self.0.get_mut(place) else { return };
+    pub(super) fn hear(&mut self, letter: &Letter, fate: Fate, now: Instant) {
+        let Some(entry) = self.0.get_mut(letter) else { return };
         entry.is_busy = false;
         entry.attempts += 1;
         match fate {
             Fate::Over => {
-                self.0.remove(place);
+                self.0.remove(letter);
             }
             Fate::Refused if entry.is_dead_letter => entry.lose(now),
             Fate::Refused => entry.bury(now),
@@ -98,7 +98,7 @@ impl Queue {
         }
     }
 
-    /// Answers that have not gone yet.
+    /// Events that have not gone yet.
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }
@@ -119,15 +119,19 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
+    use super::super::letter::What;
     use super::*;
 
-    fn place(name: &str) -> Place {
-        ("default".to_owned(), name.to_owned())
+    fn letter() -> Letter {
+        Letter {
+            place: ("default".to_owned(), "a".to_owned()),
+            what: What::Answer,
+        }
     }
 
-    fn queued(is_promised: bool) -> (Queue, Instant) {
+    fn queued(is_ours: bool) -> (Queue, Instant) {
         let (mut queue, now) = (Queue::default(), Instant::now());
-        queue.add(place("a"), is_promised, now);
+        queue.add(letter(), is_ours, now);
         (queue, now)
     }
 
@@ -135,13 +139,13 @@ mod tests {
     fn what_others_have_promised_is_left_to_them_for_a_while() {
         let (mut queue, now) = queued(false);
         assert_eq!(queue.next(now), None);
-        queue.add(place("a"), true, now);
+        queue.add(letter(), true, now);
         assert_eq!(queue.next(now), None);
         assert!(queue.next(now + GRACE).is_some());
         assert_eq!(queue.next(now + GRACE), None, "it is busy");
-        queue.drop(&place("a"));
+        queue.drop(&letter());
         assert_eq!(queue.len(), 1);
-        queue.hear(&place("a"), Fate::Over, now);
+        queue.hear(&letter(), Fate::Over, now);
         assert_eq!(queue.len(), 0);
     }
 
@@ -151,7 +155,7 @@ mod tests {
         let mut pauses = Vec::new();
         let mut turn = queue.next(now).unwrap();
         while !turn.is_dead_letter {
-            queue.hear(&place("a"), Fate::Later, now);
+            queue.hear(&letter(), Fate::Later, now);
             let began = now;
             turn = loop {
                 match queue.next(now) {
@@ -164,7 +168,7 @@ mod tests {
         let expected = [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300, 300, 0];
         assert_eq!(pauses, expected);
         assert!(!turn.is_lost);
-        queue.hear(&place("a"), Fate::Refused, now);
+        queue.hear(&letter(), Fate::Refused, now);
         let turn = queue.next(now).unwrap();
         assert!(turn.is_dead_letter && turn.is_lost);
     }
@@ -173,9 +177,9 @@ mod tests {
     fn what_a_sink_refuses_for_good_is_a_dead_letter_at_once() {
         let (mut queue, now) = queued(true);
         queue.next(now);
-        queue.hear(&place("a"), Fate::Refused, now);
+        queue.hear(&letter(), Fate::Refused, now);
         let expected = Turn {
-            place: place("a"),
+            letter: letter(),
             is_dead_letter: true,
             is_lost: false,
         };

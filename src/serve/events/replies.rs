@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::Error;
 use super::answer::Refusal;
 use super::counters::Counters;
+use super::letter::{Letter, What};
 use crate::api::cloud_event::CloudEvent;
 use crate::cli::EventArgs;
 use crate::clients::sink::{self, Sink};
@@ -21,7 +22,9 @@ pub(super) struct Replies {
     sink: Sink,
     dead_letters: Option<Sink>,
     overrides: BTreeMap<String, String>,
+    tells_progress: bool,
     promised: Mutex<HashSet<Place>>,
+    stored: Mutex<HashSet<Place>>,
     pub(super) counters: Counters,
 }
 
@@ -46,19 +49,47 @@ impl Replies {
             sink: Sink::new(sink)?,
             dead_letters: args.dead_letter_sink().map(Sink::new).transpose()?,
             overrides: args.overrides().map_or_else(|| Ok(BTreeMap::new()), overrides)?,
+            tells_progress: args.progress_events,
             promised: Mutex::default(),
+            stored: Mutex::default(),
             counters,
         }))
     }
 
     /// This process sends the answer of that client; others do when it has not after a while.
     pub(super) fn promise(&self, namespace: &str, name: &str) {
-        self.promised().insert((namespace.to_owned(), name.to_owned()));
+        locked(&self.promised).insert((namespace.to_owned(), name.to_owned()));
     }
 
     /// It does not after all, or has.
     pub(super) fn forget(&self, place: &Place) -> bool {
-        self.promised().remove(place)
+        locked(&self.promised).remove(place)
+    }
+
+    /// What the sink hears of a client.
+    pub(super) fn whats(&self) -> &'static [What] {
+        let all = &What::ALL;
+        if self.tells_progress { all } else { &all[..1] }
+    }
+
+    /// This process has stored that client: it tells what becomes of it, and others do when it has not after a while.
+    pub(super) fn stored(&self, namespace: &str, name: &str) {
+        if self.tells_progress {
+            locked(&self.stored).insert((namespace.to_owned(), name.to_owned()));
+        }
+    }
+
+    /// Whether it is for this process to tell now.
+    pub(super) fn is_ours(&self, letter: &Letter) -> bool {
+        match letter.what {
+            What::Answer => self.forget(&letter.place),
+            What::Progress(_) => locked(&self.stored).contains(&letter.place),
+        }
+    }
+
+    /// There is no such client any more.
+    pub(super) fn gone(&self, place: &Place) {
+        locked(&self.stored).remove(place);
     }
 
     /// Whether there is a sink of dead letters.
@@ -80,10 +111,10 @@ impl Replies {
         self.counters.delivery(if sent.is_ok() { "sent" } else { "refused" });
         sent.map_err(|_| Refusal::Unavailable(None))
     }
+}
 
-    fn promised(&self) -> MutexGuard<'_, HashSet<Place>> {
-        self.promised.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn locked(places: &Mutex<HashSet<Place>>) -> MutexGuard<'_, HashSet<Place>> {
+    places.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn overrides(text: &str) -> Result<BTreeMap<String, String>, OverridesError> {
