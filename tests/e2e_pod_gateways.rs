@@ -30,7 +30,10 @@ fn serving(plane: &ControlPlane, folder: &Path, more: &[&str]) -> Process {
         flag("resolv-conf", &resolv),
     ];
     let hosts = folder.join("hosts");
-    std::fs::write(&hosts, "127.0.0.1 localhost\n10.0.0.53 dns.gateway.test\n").unwrap();
+    // A second server finds what the first has been left with.
+    if !hosts.exists() {
+        std::fs::write(&hosts, "127.0.0.1 localhost\n10.0.0.53 dns.gateway.test\n").unwrap();
+    }
     let flags: Vec<_> = own.iter().map(String::as_str).chain(more.iter().copied()).collect();
     Process::with_hosts(&hosts, &flags)
 }
@@ -199,6 +202,12 @@ fn a_name_that_stops_resolving_stops_no_pod() {
     };
     let told = eventually("the condition", || resolved("False"));
     assert!(told["message"].as_str().unwrap().contains("10.0.0.53"), "{told:#}");
+    // The address outlives the process too.
+    drop(server);
+    let server = serving(&plane, folder.path(), &own);
+    register(&plane, folder.path(), &server, &bundle);
+    let pod = eventually("a pod of the new server", || created().ok());
+    assert_eq!(nameserver(&pod), Some("10.0.0.53"));
     std::fs::write(folder.path().join("hosts"), "10.0.0.54 dns.gateway.test\n").unwrap();
     eventually("the new address", || {
         let pod = created().unwrap();

@@ -36,6 +36,13 @@ impl Addresses {
         News::Moved
     }
 
+    /// Takes an address from before; tells whether none was known.
+    pub(super) fn recall(&mut self, name: &str, address: IpAddr) -> bool {
+        let is_new = !self.known.contains_key(name);
+        self.known.entry(name.to_owned()).or_insert(address);
+        is_new
+    }
+
     /// Takes a failure; tells whether it begins now.
     pub fn fail(&mut self, name: &str) -> bool {
         self.failing.insert(name.to_owned())

@@ -23,6 +23,16 @@ impl Names {
         self.addresses.hear(name, answer)
     }
 
+    /// Takes what was in force before this process began: the last good answer outlives it, and is the same for all
+    /// replicas. What is known already stays.
+    pub fn recall(&mut self, name: &str, address: IpAddr, answered: Option<Timestamp>) {
+        if self.addresses.recall(name, address)
+            && let Some(answered) = answered
+        {
+            self.answered.insert(name.to_owned(), answered);
+        }
+    }
+
     /// Takes a failure; tells whether it begins now.
     pub fn fail(&mut self, name: &str) -> bool {
         self.addresses.fail(name)
@@ -51,5 +61,25 @@ impl Names {
     #[must_use]
     pub fn last_answer(&self, name: &str) -> Option<Timestamp> {
         self.answered.get(name).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_good_answer_outlives_the_process() {
+        let (old, new): (IpAddr, IpAddr) = ("192.0.2.9".parse().unwrap(), "192.0.2.1".parse().unwrap());
+        let mut names = Names::default();
+        names.recall("a.b", old, Some(Timestamp::UNIX_EPOCH));
+        assert!(names.fail("a.b"));
+        assert_eq!(names.addresses().of("a.b"), Some(old));
+        assert_eq!(names.last_answer("a.b"), Some(Timestamp::UNIX_EPOCH));
+        // It stays while it is among the answers, which every replica sees alike.
+        assert_eq!(names.hear("a.b", &[new, old], Timestamp::MAX), News::Recovered);
+        assert_eq!(names.hear("a.b", &[new], Timestamp::MAX), News::Moved);
+        names.recall("a.b", old, None);
+        assert_eq!(names.addresses().of("a.b"), Some(new));
     }
 }

@@ -6,11 +6,13 @@ mod names;
 mod tests;
 
 use std::future::pending;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use futures::future::BoxFuture;
+use jiff::Timestamp;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -33,6 +35,10 @@ use crate::serve::health::{Gate, Readiness};
 const KUBE_SYSTEM: &str = "kube-system";
 /// How often it is asked which versions the nodes have, where a sidecar's mode depends on them.
 const VERSIONS: Duration = Duration::from_secs(300);
+/// The same after a failure, twice as long after each.
+const UNKNOWN: Duration = Duration::from_secs(1);
+/// The longest pause after a failure.
+const LONG_UNKNOWN: Duration = Duration::from_secs(30);
 
 /// Gateways, and everything that hangs on them.
 pub(super) struct Followed {
@@ -44,7 +50,7 @@ pub(super) struct Followed {
     names: watch::Sender<Arc<Names>>,
     /// A PodGateway leaves the mode of its sidecar to the versions of the cluster.
     asks_for_versions: watch::Sender<bool>,
-    native_sidecars: watch::Sender<bool>,
+    native_sidecars: watch::Sender<Option<bool>>,
     /// Opens with the first answers, whatever they are, or soon: who is asked before refuses pods without need.
     gate: Gate,
     unresolved: Gauge,
@@ -151,6 +157,19 @@ impl Followed {
         in_order(self.flags.clone(), stored.unwrap_or_default())
     }
 
+    /// What the status of a PodGateway tells of a name.
+    fn recalled(&self, name: &str) -> Option<(IpAddr, Option<Timestamp>)> {
+        let stored = self.stored.as_ref()?.gateways.all();
+        let told = stored.iter().filter_map(|gateway| gateway.status.as_ref());
+        let mut told = told
+            .flat_map(|status| &status.addresses)
+            .filter(|told| told.name == name);
+        told.find_map(|told| {
+            let address = told.address.as_ref()?.parse().ok()?;
+            Some((address, told.last_resolved.as_ref().map(|at| at.0)))
+        })
+    }
+
     fn put_in_force(&self, (gateways, _): (Vec<Gateway>, Vec<Overlap>), names: &Names) {
         let is_auto = |gateway: &Gateway| {
             let sidecar = gateway.spec.sidecar.as_ref();
@@ -159,12 +178,21 @@ impl Followed {
         self.asks_for_versions.send_replace(gateways.iter().any(is_auto));
         let surroundings = Surroundings {
             resolv: self.resolv.clone(),
-            native_sidecars: *self.native_sidecars.borrow(),
+            native_sidecars: self.native_sidecars.borrow().unwrap_or_default(),
         };
         let known = (&surroundings, names.addresses());
         let in_force = InForce::new(gateways, known, self.rules.clone(), self.is_complete());
         self.in_force.store(Arc::new(in_force));
+        self.tell(names);
+    }
+
+    fn tell(&self, names: &Names) {
         self.names.send_replace(Arc::new(names.clone()));
+    }
+
+    /// Whether the versions of the cluster are known, where they matter.
+    fn knows_versions(&self) -> bool {
+        !*self.asks_for_versions.borrow() || self.native_sidecars.borrow().is_some()
     }
 
     /// Asks again and again whether the API server and all nodes run sidecars as init containers.
@@ -172,18 +200,24 @@ impl Followed {
         let Some(Stored { cluster, .. }) = &self.stored else {
             return pending().await;
         };
-        let mut wanted = self.asks_for_versions.subscribe();
+        let (mut wanted, mut pause) = (self.asks_for_versions.subscribe(), UNKNOWN);
         while wanted.wait_for(|wanted| *wanted).await.is_ok() {
             match cluster.runs_native_sidecars().await {
                 Ok(native) => {
-                    let changed = |known: &mut bool| std::mem::replace(known, native) != native;
+                    let changed = |known: &mut Option<bool>| known.replace(native) != Some(native);
                     self.native_sidecars.send_if_modified(changed);
+                    pause = VERSIONS;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "cannot tell the versions of the nodes: sidecars stay as they are");
+                    pause = if pause == VERSIONS {
+                        UNKNOWN
+                    } else {
+                        LONG_UNKNOWN.min(pause * 2)
+                    };
                 }
             }
-            sleep(VERSIONS).await;
+            sleep(pause).await;
         }
     }
 }

@@ -51,7 +51,7 @@ async fn look_up(followed: &Followed, lookup: impl AsyncFn(&str) -> io::Result<V
     let (mut known, mut asked) = (Names::default(), FuturesUnordered::new());
     let (mut paces, mut turn) = (BTreeMap::<String, Pace>::new(), 0);
     let mut unanswered = BTreeSet::new();
-    let mut changes = Changes::of(followed);
+    let (mut changes, mut is_news) = (Changes::of(followed), true);
     loop {
         let gateways = followed.gateways();
         let names = unresolved_names(&gateways.0);
@@ -59,6 +59,9 @@ async fn look_up(followed: &Followed, lookup: impl AsyncFn(&str) -> io::Result<V
         paces.retain(|name, _| names.contains(name));
         for name in names {
             if !paces.contains_key(&name) {
+                if let Some((address, answered)) = followed.recalled(&name) {
+                    known.recall(&name, address, answered);
+                }
                 turn += 1;
                 let pause = SOONEST;
                 paces.insert(name.clone(), Pace { turn, pause });
@@ -67,20 +70,27 @@ async fn look_up(followed: &Followed, lookup: impl AsyncFn(&str) -> io::Result<V
             }
         }
         unanswered.retain(|name| paces.contains_key(name));
-        followed.put_in_force(gateways, &known);
+        if is_news {
+            followed.put_in_force(gateways, &known);
+        } else {
+            followed.tell(&known);
+        }
         followed
             .unresolved
             .set(i64::try_from(known.addresses().failing()).unwrap_or(i64::MAX));
-        if unanswered.is_empty() && followed.is_complete() {
+        if unanswered.is_empty() && followed.is_complete() && followed.knows_versions() {
             followed.gate.open();
         }
         tokio::select! {
-            () = changes.next() => {}
+            () = changes.next() => is_news = true,
             Some((name, turn, answer)) = asked.next() => {
+                is_news = false;
                 let Some(pace) = paces.get_mut(&name).filter(|pace| pace.turn == turn) else { continue };
                 unanswered.remove(&name);
+                let before = known.addresses().of(&name);
                 let soon = heard(followed, &mut known, &name, answer);
                 pace.pause = if soon { SOONEST } else { LATEST.min(pace.pause * 2) };
+                is_news = known.addresses().of(&name) != before;
                 asked.push(ask(name, turn, pace.pause));
             }
         }
@@ -113,7 +123,7 @@ fn heard(followed: &Followed, known: &mut Names, name: &str, answer: io::Result<
 struct Changes<'f> {
     followed: &'f Followed,
     stored: Option<Receiver<kube::runtime::reflector::ObjectRef<PodGateway>>>,
-    native_sidecars: watch::Receiver<bool>,
+    native_sidecars: watch::Receiver<Option<bool>>,
     is_complete: bool,
 }
 
