@@ -34,3 +34,22 @@ fn the_pair_of_gateways_and_their_stand_ins_are_accepted() {
         assert!(stand_in.get("configMapName").is_none(), "{stand_in}");
     }
 }
+
+#[test]
+fn events_have_a_service_of_their_own_beside_the_base() {
+    let plane = ControlPlane::start().with_crds();
+    apply(&plane, "base");
+    let events = format!("{}/manifests/knative/events.yaml", env!("CARGO_MANIFEST_DIR"));
+    plane.kubectl(&["apply", "--server-side", "-f", &events]);
+    // Kinds of Knative are not known here.
+    let knative = format!("{}/manifests/knative", env!("CARGO_MANIFEST_DIR"));
+    let built = plane.kubectl(&["kustomize", &knative]);
+    for part in [
+        "kind: Broker",
+        "kind: Trigger",
+        "kind: SinkBinding",
+        "--components=admission,",
+    ] {
+        assert!(built.contains(part), "{part}");
+    }
+}
