@@ -5,6 +5,7 @@
 mod common;
 
 use common::cluster::ControlPlane;
+use serde_json::Value;
 
 /// Applies a kustomization; what it does not know is an error.
 fn apply(plane: &ControlPlane, kustomization: &str) {
@@ -12,7 +13,7 @@ fn apply(plane: &ControlPlane, kustomization: &str) {
     plane.kubectl(&["apply", "--server-side", "--force-conflicts", "-k", &folder]);
 }
 
-fn gateway(plane: &ControlPlane, name: &str) -> serde_json::Value {
+fn gateway(plane: &ControlPlane, name: &str) -> Value {
     plane.get(&["podgateways", name])["spec"].take()
 }
 
@@ -36,19 +37,29 @@ fn the_pair_of_gateways_and_their_stand_ins_are_accepted() {
 }
 
 #[test]
-fn events_have_a_service_of_their_own_beside_the_base() {
+fn what_takes_events_and_the_sample_client_are_accepted() {
     let plane = ControlPlane::start().with_crds();
-    apply(&plane, "base");
-    let events = format!("{}/manifests/knative/events.yaml", env!("CARGO_MANIFEST_DIR"));
-    plane.kubectl(&["apply", "--server-side", "-f", &events]);
-    // Kinds of Knative are not known here.
+    for kustomization in ["base", "gateway-stand-in"] {
+        apply(&plane, kustomization);
+    }
+    for file in ["knative/events.yaml", "samples/gatewayclient.yaml"] {
+        let file = format!("{}/manifests/{file}", env!("CARGO_MANIFEST_DIR"));
+        plane.kubectl(&["apply", "--server-side", "-f", &file]);
+    }
+    let client = plane.get(&["-n", "client-system", "gatewayclients", "gatewayclient-sample"]);
+    assert_eq!(client["spec"]["image"], "alpine:latest");
+}
+
+#[test]
+fn what_knative_knows_comes_beside_the_base() {
+    let plane = ControlPlane::start();
     let knative = format!("{}/manifests/knative", env!("CARGO_MANIFEST_DIR"));
     let built = plane.kubectl(&["kustomize", &knative]);
     for part in [
         "kind: Broker",
         "kind: Trigger",
         "kind: SinkBinding",
-        "--components=admission,",
+        "name: stationmaster-events",
     ] {
         assert!(built.contains(part), "{part}");
     }

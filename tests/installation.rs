@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use regex::Regex;
 use serde_json::{Value, json};
-use stationmaster::cli::{Cli, Command, ListenAddress, ServeArgs};
+use stationmaster::cli::{Cli, Command, Component, ListenAddress, ServeArgs};
 use stationmaster::serve::Timing;
 
 /// Group and resource, and what may be done with it.
@@ -65,14 +65,26 @@ fn resource(kind: &str) -> (String, String) {
 }
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
+    if folder.is_file() {
+        return vec![folder.to_owned()];
+    }
     let entries = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
-    entries
-        .flat_map(|path| if path.is_dir() { sources(&path) } else { vec![path] })
-        .collect()
+    entries.flat_map(|path| sources(&path)).collect()
 }
 
-/// Every call through `clients::cluster` that the sources name with its kind.
+/// Every right that anything needs.
 fn asked_for() -> Rights {
+    let mut rights = asked_for_in(&["serve", "reconcile", "clients", "process"]);
+    // Called without naming the kind.
+    rights.insert(resource("Eviction"), ["create".to_owned()].into());
+    // Asked of whoever sets blockOwnerDeletion.
+    let finalizers = ("dispatcher.ivan.vc".to_owned(), "jobexecutions/finalizers".to_owned());
+    rights.insert(finalizers, ["update".to_owned()].into());
+    rights
+}
+
+/// Every call through `clients::cluster` that these sources name with its kind.
+fn asked_for_in(places: &[&str]) -> Rights {
     let call = Regex::new(
         r"\.(get|get_metadata|create|replace|replace_status|patch|delete|watch|watch_where|watched|labelled)::<(\w+)>",
     )
@@ -82,9 +94,9 @@ fn asked_for() -> Rights {
         let rights = rights.entry((group, plural)).or_default();
         rights.extend(verbs.iter().map(ToString::to_string));
     };
-    for file in ["serve", "reconcile", "clients", "process"]
+    for file in places
         .iter()
-        .flat_map(|room| sources(&checkout().join("src").join(room)))
+        .flat_map(|place| sources(&checkout().join("src").join(place)))
     {
         for found in call.captures_iter(&fs::read_to_string(file).unwrap()) {
             // The one place where all watches are opened.
@@ -101,13 +113,6 @@ fn asked_for() -> Rights {
             }
         }
     }
-    // Called without naming the kind.
-    ask(resource("Eviction"), &["create"]);
-    // Asked of whoever sets blockOwnerDeletion.
-    ask(
-        ("dispatcher.ivan.vc".into(), "jobexecutions/finalizers".into()),
-        &["update"],
-    );
     rights
 }
 
@@ -182,8 +187,13 @@ fn gateways_may_do_what_they_are_for_and_nothing_else() {
 /// Whoever may create a client may create a pod, which nobody gets along with another role.
 #[test]
 fn no_role_is_given_to_whoever_may_edit() {
-    let roles = [objects("ClusterRole"), objects_in("native", "ClusterRole")].concat();
-    assert!(roles.iter().all(|role| role["metadata"].get("labels").is_none()));
+    let roles = ["base", "native", "knative"].map(|folder| objects_in(folder, "ClusterRole"));
+    assert!(
+        roles
+            .concat()
+            .iter()
+            .all(|role| role["metadata"].get("labels").is_none())
+    );
 }
 
 fn native_role(name: &str) -> Value {
@@ -327,7 +337,11 @@ fn flags() -> ServeArgs {
 
 /// The flags of the base, and more.
 fn parsed(more: &[String]) -> ServeArgs {
-    let flags = [&["stationmaster".to_owned()], &*texts(&container()["args"]), more].concat();
+    served(&[&*texts(&container()["args"]), more].concat())
+}
+
+fn served(args: &[String]) -> ServeArgs {
+    let flags = [&["stationmaster".to_owned()], args].concat();
     match Cli::try_parse_from(flags).unwrap().command {
         Some(Command::Serve(args)) => *args,
         other => panic!("the container runs {other:?}"),
@@ -401,4 +415,87 @@ fn memory_and_time_are_enough_for_what_the_flags_promise() {
     assert!(mebibytes << 20 >= args.limits.body_memory() + (200 << 20), "{limit}");
     let grace = pod()["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap();
     assert!(grace > args.limits.drain_seconds + Timing::default().finish.as_secs());
+}
+
+/// What may be reached by whoever may execute makes no pods; what makes them is reached by the broker.
+#[test]
+fn events_are_off_in_the_base_and_on_where_they_are_asked_for() {
+    assert!(!flags().is_on(Component::Events));
+    // Components add up.
+    let both = parsed(&["--components=events".to_owned()]);
+    assert!(both.is_on(Component::Events) && both.is_on(Component::Controllers));
+    assert!(!flags().is_on(Component::Sync), "without a folder there is a warning");
+    let files = objects_in("knative", "NetworkPolicy");
+    let broker = json!([{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "knative-eventing"}}}]);
+    let open = json!({"ports": [{"port": "metrics"}, {"port": "health"}]});
+    let events = json!({"ports": [{"port": "http"}], "from": broker});
+    assert_eq!(files[0]["spec"]["ingress"], json!([open, events]));
+    assert_eq!(files[0]["spec"]["podSelector"], events_deployment()["spec"]["selector"]);
+}
+
+fn events_deployment() -> Value {
+    objects_in("knative", "Deployment").remove(0)
+}
+
+#[test]
+fn events_may_do_what_they_are_for_and_nothing_else() {
+    let mut asked = asked_for_in(&[
+        "serve/events",
+        "process/events.rs",
+        "process/clients.rs",
+        "process/gateway",
+    ]);
+    // Called without naming the kind, for the mode Auto of sidecars.
+    asked.insert(resource("Node"), ["list".to_owned()].into());
+    assert_eq!(granted(&objects_in("knative", "ClusterRole")), asked);
+    let account = &events_deployment()["spec"]["template"]["spec"]["serviceAccountName"];
+    let bindings = objects_in("knative", "ClusterRoleBinding");
+    let bound = json!([{"kind": "ServiceAccount", "name": account, "namespace": "stationmaster"}]);
+    assert_eq!(bindings[0]["subjects"], bound);
+    assert_eq!(
+        bindings[0]["roleRef"]["name"],
+        objects_in("knative", "ClusterRole")[0]["metadata"]["name"]
+    );
+    assert_eq!(objects_in("knative", "ServiceAccount")[0]["metadata"]["name"], *account);
+}
+
+#[test]
+fn events_are_answered_where_their_triggers_send_them() {
+    let template = &events_deployment()["spec"]["template"];
+    let (spec, container) = (&template["spec"], &template["spec"]["containers"][0]);
+    let args = served(&texts(&container["args"]));
+    assert_eq!(args.components(), [Component::Events]);
+    assert_eq!(
+        args.client.client_namespace,
+        objects_in("knative", "Broker")[0]["metadata"]["namespace"]
+    );
+    let port = |address: &Option<ListenAddress>| match address {
+        Some(ListenAddress::At { port, .. }) => *port,
+        _ => panic!("is off"),
+    };
+    assert_eq!(
+        container["ports"][0]["containerPort"],
+        port(&args.execute.web_server_bind_address)
+    );
+    assert_eq!(
+        container["ports"][1]["containerPort"],
+        port(&args.observe.metrics_bind_address)
+    );
+    let service = &objects_in("knative", "Service")[0];
+    assert_eq!(service["spec"]["ports"][0]["targetPort"], container["ports"][0]["name"]);
+    assert_eq!(service["spec"]["selector"], template["metadata"]["labels"]);
+    for trigger in objects_in("knative", "Trigger") {
+        let subscriber = &trigger["spec"]["subscriber"];
+        assert_eq!(
+            (&subscriber["ref"]["name"], &subscriber["uri"]),
+            (&service["metadata"]["name"], &json!("/events"))
+        );
+    }
+    // As restricted as the base.
+    assert_eq!(spec["securityContext"], pod()["spec"]["securityContext"]);
+    assert_eq!(container["securityContext"], self::container()["securityContext"]);
+    assert_eq!(
+        container["resources"]["limits"],
+        self::container()["resources"]["limits"]
+    );
 }

@@ -30,11 +30,19 @@ pub(super) fn warn(args: &ServeArgs) {
     if syncs && args.resources.folder.folder().is_none() {
         tracing::warn!("sync is off: pass --templates-folder");
     }
+    if args.resources.folder.folder().is_some() && !args.is_on(Component::Sync) {
+        tracing::warn!("nothing is done with --templates-folder: put sync among --components");
+    }
     if args.is_native() && in_cluster() && !args.controllers.leader_elect {
         tracing::warn!("two replicas, or an old and a new one, would both write: pass --leader-elect");
     }
-    let open = args.execute.execute_token_file.is_none() && !plan::web_server(args, in_cluster()).is_loopback();
-    if open && args.is_on(Component::Execute) {
+    open(args);
+}
+
+/// Warns of what asks nobody who he is.
+fn open(args: &ServeArgs) {
+    let web = !plan::web_server(args, in_cluster()).is_loopback();
+    if web && args.is_on(Component::Execute) && args.execute.execute_token_file.is_none() {
         tracing::warn!(
             "anyone who reaches the execute endpoint may execute: pass --execute-token-file, or keep others out"
         );
