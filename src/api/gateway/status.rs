@@ -16,7 +16,7 @@ pub struct PodGatewayStatus {
     /// Its names, as the server that writes this has resolved them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub addresses: Vec<ResolvedName>,
-    /// Pods that carry it.
+    /// Pods that carry it, without those that have finished.
     pub injected_pods: u32,
     /// Pods that should carry it and do not, because they were created while no server answered.
     pub uninjected_pods: u32,
