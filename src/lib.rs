@@ -26,9 +26,11 @@
 //! - [`dispatch`]: what is decided about JobTemplates, JobExecutions and their Jobs; [`trust`]: certificates.
 //! - [`resources`]: what a folder of templates makes of a namespace, what metacontroller's hooks are answered, and what
 //!   there is to do without metacontroller.
-//! - [`gateway`]: which pods go behind a gateway, and what is added to them for it.
-//! - [`clients`]: the one way to the API server, each watch opened once, each call with its time limit; and to the folder.
-//! - [`serve`]: listeners, TLS, admission, conversion, the execute endpoint, metacontroller's hooks, health, metrics.
+//! - [`gateway`]: which pods go behind a gateway, and what is added to them for it; what an event asks for, what a
+//!   client's pod is, and which pods lack their gateway.
+//! - [`clients`]: the one way to the API server, each watch opened once, each call with its time limit; to the folder, to
+//!   names, and to the sink of events.
+//! - [`serve`]: listeners, TLS, admission, conversion, executions, events, metacontroller's hooks, health, metrics.
 //! - [`reconcile`]: the controllers, the lease by which one replica writes, the queue of events.
 //! - [`commands`]: `crds`, `manifests`, `certs`, `render`, `review`; [`cli`]: their flags as plain data.
 //!
@@ -51,6 +53,18 @@
 //! [`resources::Desired`]: metacontroller is told of it, or [`reconcile::namespaces`] itself compares it with the metadata
 //! of everything that carries our label and carries out [`resources::native::plan`], by server-side apply. The digest and
 //! the managed fields of the stored object say whether it still is as it was applied: a restart writes nothing.
+//!
+//! A PodGateway is in force a moment after it is stored: the watch, and its names, which are looked up beside the requests
+//! and never by one, make [`gateway::InForce`], from which `/mutate-pods` answers. The pod is told in an annotation which
+//! gateway it got. The auditor, [`reconcile::gateways`], counts such pods by their metadata and tells of those that lack
+//! theirs, having been created while nobody answered; with `--evict-uninjected` it evicts one at a time, where a trial
+//! shows that the next one would get it.
+//!
+//! An event becomes a GatewayClient, whose name is a hash of the event's source and id: however often it is delivered, and
+//! to whichever replica, that is one client. [`reconcile::gateway_clients`] creates its one pod, writes what becomes of it
+//! into the status and takes it away at the client's end. The answer is written from that status: to the sender, or later
+//! to the sink, which an annotation of the client asks for. A client outlives its end by `--client-retention`, so that a late
+//! delivery gets the first answer and no second pod.
 //!
 //! # What is not here
 //! - Domains, tools and nouns never await, and read no clock, file or environment.
