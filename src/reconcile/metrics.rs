@@ -1,5 +1,7 @@
 //! What the reconcilers count: upstream's three names, and our own.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -26,6 +28,8 @@ struct Gateways {
     uninjected: Family<Behind, Gauge>,
     stale: Family<Behind, Gauge>,
     evictions: Family<Eviction, Counter>,
+    /// Gateways that are told of.
+    told: Arc<Mutex<Vec<Behind>>>,
 }
 
 /// One result of a reconciler.
@@ -123,19 +127,26 @@ impl Metrics {
     /// Sets, for each gateway in force, how many pods should be behind it and are not, and how many are behind another
     /// state of it than the one in force.
     pub(super) fn gateways<'g>(&self, all: impl Iterator<Item = (&'g str, u32, u32)>) {
-        self.forget_gateways();
+        let mut now = Vec::new();
         for (gateway, uninjected, stale) in all {
             let gateway = gateway.to_owned();
             let behind = Behind { gateway };
             self.gateways.uninjected.get_or_create(&behind).set(uninjected.into());
             self.gateways.stale.get_or_create(&behind).set(stale.into());
+            now.push(behind);
         }
+        let mut told = self.gateways.told.lock().unwrap_or_else(PoisonError::into_inner);
+        // A scrape finds all others at any time.
+        for gone in told.iter().filter(|behind| !now.contains(behind)) {
+            self.gateways.uninjected.remove(gone);
+            self.gateways.stale.remove(gone);
+        }
+        *told = now;
     }
 
     /// Another replica tells of the pods of gateways.
     pub(super) fn forget_gateways(&self) {
-        self.gateways.uninjected.clear();
-        self.gateways.stale.clear();
+        self.gateways(std::iter::empty());
     }
 
     /// Counts an attempt to evict a pod that is not behind its gateway.
@@ -174,6 +185,23 @@ impl Gateways {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_gateways_that_are_gone_are_no_longer_told_of() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        metrics.gateways([("foo", 1, 2), ("bar", 3, 4)].into_iter());
+        let foo = Behind {
+            gateway: "foo".to_owned(),
+        };
+        let kept = metrics.gateways.uninjected.get_or_create_owned(&foo);
+        metrics.gateways(std::iter::once(("foo", 5, 6)));
+        assert_eq!(kept.get(), 5, "it was never taken away");
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).expect("text takes anything");
+        assert!(text.contains("stationmaster_gateway_pods_stale{gateway=\"foo\"} 6"));
+        assert!(!text.contains("\"bar\""), "{text}");
+    }
 
     #[test]
     fn upstreams_names_are_exposed() {
