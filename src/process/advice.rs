@@ -33,7 +33,7 @@ pub(super) fn warn(args: &ServeArgs) {
     if args.resources.folder.folder().is_some() && !args.is_on(Component::Sync) {
         tracing::warn!("nothing is done with --templates-folder: put sync among --components");
     }
-    if args.is_native() && in_cluster() && !args.controllers.leader_elect {
+    if writes_forever(args) && in_cluster() && !args.controllers.leader_elect {
         tracing::warn!("two replicas, or an old and a new one, would both write: pass --leader-elect");
     }
     open(args);
@@ -59,6 +59,11 @@ fn are_events_open(args: &ServeArgs) -> bool {
     let own = args.events.events_listen_address.clone();
     let mut addresses = own.into_iter().chain([plan::web_server(args, in_cluster())]);
     args.events.events_token_file.is_none() && addresses.any(|address| !address.is_loopback())
+}
+
+/// Whether there are objects that two processes would write again and again, each over the other.
+fn writes_forever(args: &ServeArgs) -> bool {
+    args.is_native() || args.is_on(Component::Controllers) && args.reads_gateways()
 }
 
 fn gateway(args: &ServeArgs) {

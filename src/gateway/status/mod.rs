@@ -54,8 +54,8 @@ pub struct Observed<'a> {
 pub enum Difference {
     /// In nothing that is worth a write.
     Nothing,
-    /// In counts of pods, which can wait.
-    Counts,
+    /// In counts of pods, addresses or texts, which can wait: they may change all the time.
+    Details,
     /// In what somebody may wait for.
     Conditions,
 }
@@ -140,8 +140,12 @@ pub fn difference(stored: &PodGatewayStatus, next: &PodGatewayStatus) -> Differe
     }
     next.injected_pods = stored.injected_pods;
     next.uninjected_pods = stored.uninjected_pods;
+    next.addresses.clone_from(&stored.addresses);
+    for (next, stored) in next.conditions.iter_mut().zip(&stored.conditions) {
+        next.message.clone_from(&stored.message);
+    }
     if stored == next {
-        Difference::Counts
+        Difference::Details
     } else {
         Difference::Conditions
     }

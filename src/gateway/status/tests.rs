@@ -277,7 +277,34 @@ fn the_time_of_an_answer_is_no_difference() {
     assert_eq!(next.addresses[1].last_resolved, Some(at(2)));
     assert_eq!(difference(&first, &next), Difference::Nothing);
     next.injected_pods = 1;
-    assert_eq!(difference(&first, &next), Difference::Counts);
-    next.addresses[0].address = Some("192.0.2.2".to_owned());
-    assert_eq!(difference(&first, &next), Difference::Conditions);
+    assert_eq!(difference(&first, &next), Difference::Details);
+}
+
+#[test]
+fn what_may_change_all_the_time_can_wait() {
+    type Change = fn(&mut PodGatewayStatus);
+    let first = told(&stored(), (GOOD, GOOD));
+    let changed = |change: Change| {
+        let mut next = first.clone();
+        change(&mut next);
+        difference(&first, &next)
+    };
+    let waits: [Change; 4] = [
+        |next| next.addresses[0].address = Some("192.0.2.2".to_owned()),
+        |next| next.addresses.truncate(1),
+        |next| next.conditions[1].message = "other namespaces".to_owned(),
+        |next| next.uninjected_pods = 1,
+    ];
+    assert!(waits.into_iter().all(|change| changed(change) == Difference::Details));
+    let does_not: [Change; 4] = [
+        |next| next.conditions[1].status = "False".to_owned(),
+        |next| next.conditions[1].reason = "Other".to_owned(),
+        |next| next.conditions.truncate(1),
+        |next| next.observed_generation = Some(4),
+    ];
+    assert!(
+        does_not
+            .into_iter()
+            .all(|change| changed(change) == Difference::Conditions)
+    );
 }

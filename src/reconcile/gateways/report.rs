@@ -1,4 +1,4 @@
-//! The status of each PodGateway: written when it differs, counts alone not more often than every 30 seconds.
+//! The status of each PodGateway: written when it differs, and every 30 seconds at most where that can wait.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::clients::cluster::Failure;
 use crate::gateway::status::{Difference, Known, Observed, difference, overlap, status};
 use crate::gateway::{Overlap, in_order};
 
-/// Between two writes that tell nothing but counts.
+/// Between two writes that tell nothing but what can wait.
 const PERIOD: Duration = Duration::from_secs(30);
 /// What changes together is written together.
 const MOMENT: Duration = Duration::from_millis(200);
@@ -32,7 +32,7 @@ const MOST_DOUBLINGS: u32 = 6;
 struct Ledger {
     /// The version over which we wrote, and what became of it: the watch may not show that yet.
     written: Option<(Option<String>, ObjectMeta, PodGatewayStatus)>,
-    counts_after: Option<Instant>,
+    details_after: Option<Instant>,
     failures: u32,
     retry_at: Option<Instant>,
 }
@@ -82,10 +82,13 @@ impl Look {
             let Tally { counts, stale, .. } = tally.copied().unwrap_or_default();
             (name, counts.uninjected, stale)
         }));
+        let mut namespaces = ctx.namespaces();
+        // No webhook is asked about their pods.
+        namespaces.retain(|(name, _)| !ctx.with.options.excluded.contains(name));
         Self {
             overlaps,
             tallies,
-            namespaces: ctx.namespaces(),
+            namespaces,
         }
     }
 
@@ -120,7 +123,7 @@ async fn write(ctx: &Context<'_>, stored: &PodGateway, look: &Look, ledger: &mut
     let next = look.status(ctx, &gateway);
     let wait = match difference(&gateway.status.clone().unwrap_or_default(), &next) {
         Difference::Nothing => return None,
-        Difference::Counts => ledger.counts_after.max(ledger.retry_at),
+        Difference::Details => ledger.details_after.max(ledger.retry_at),
         Difference::Conditions => ledger.retry_at,
     };
     let now = Instant::now();
@@ -165,7 +168,7 @@ impl Ledger {
         let over = stored.metadata.resource_version.clone();
         *self = Self {
             written: Some((over, metadata, status)),
-            counts_after: Some(Instant::now() + PERIOD),
+            details_after: Some(Instant::now() + PERIOD),
             ..Self::default()
         };
     }
