@@ -128,8 +128,7 @@ fn a_gateway_and_the_pods_that_lack_it_are_told_of() {
     let events = eventually("an event", || {
         Some(not_injected(&plane, &namespace)).filter(|events| !events.is_empty())
     });
-    let message = "it should be behind gateway foo and is not: no webhook answered when it was created; delete it and \
-                   create it again";
+    let message = "gateway foo is for it, and it was created without it; delete it and create it again";
     assert_eq!(events, [("bare".to_owned(), message.to_owned())]);
     eventually("a count", || {
         let status = plane.get(&["podgateway", "foo"])["status"].clone();

@@ -115,7 +115,10 @@ fn prepared(gateway: &str) -> Fake {
         json!({
             "apiVersion": "gateway.stationmaster.dev/v1alpha1", "kind": "PodGateway",
             "metadata": {"name": "foo", "namespace": ""},
-            "spec": {"gateway": gateway, "match": {"label": {"key": "setGateway", "value": "foo"}}},
+            "spec": {
+                "gateway": gateway, "match": {"label": {"key": "setGateway", "value": "foo"}},
+                "init": {"image": "init:1"},
+            },
         }),
     );
     fake.put("namespaces", json!({"metadata": {"name": "default", "namespace": ""}}));
@@ -136,6 +139,7 @@ fn pod(name: &str, owner: Option<&str>) -> Value {
 fn behind(name: &str) -> Value {
     let mut pod = pod(name, None);
     pod["metadata"]["annotations"] = json!({INJECTED: "foo@0"});
+    pod["spec"]["initContainers"] = json!([{"name": "gateway-init"}]);
     pod
 }
 
@@ -281,6 +285,63 @@ async fn a_pod_without_its_gateway_is_told_of() {
     let _process = Process::start(&fake, true);
     fake.expect_silence().await;
     assert_eq!(fake.names("events"), events);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_asks_later_was_rightly_created_without_it() {
+    let fake = prepared("192.0.2.1");
+    fake.annotate_pods(json!({INJECTED: "foo@0"}));
+    let mut there = pod("there", Some("ReplicaSet"));
+    there["metadata"]["labels"] = json!({});
+    fake.put("pods", there);
+    let _process = Process::start(&fake, true);
+    fake.expect(STATUS).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    fake.edit("pods", "there", |pod| {
+        pod["metadata"]["labels"] = json!({"setGateway": "foo"});
+    });
+    fake.expect_silence().await;
+    assert_eq!(fake.names("pods"), ["there"]);
+    assert!(fake.names("events").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stamp_alone_puts_no_pod_behind_a_gateway() {
+    let fake = prepared("192.0.2.1");
+    let mut forged = pod("forged", None);
+    forged["metadata"]["annotations"] = json!({INJECTED: "foo@x"});
+    let mut unmarked = forged.clone();
+    unmarked["metadata"]["name"] = json!("unmarked");
+    unmarked["metadata"]["labels"] = json!({});
+    let mut excluded = behind("excluded");
+    excluded["metadata"]["namespace"] = json!("kube-system");
+    for pod in [forged, unmarked, excluded, behind("behind")] {
+        fake.put("pods", pod);
+    }
+    let _process = Process::start(&fake, false);
+    fake.expect(STATUS).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let status = status(&fake);
+    assert_eq!(
+        (&status["injectedPods"], &status["uninjectedPods"]),
+        (&json!(1), &json!(1))
+    );
+    assert_eq!(fake.names("events").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_webhook_is_asked_pod_security_refuses_nothing() {
+    let fake = prepared("192.0.2.1");
+    for (name, reason) in [("kube-system", "Admitted"), ("strict", "Restricted")] {
+        let labels = json!({"pod-security.kubernetes.io/enforce": "baseline"});
+        fake.put(
+            "namespaces",
+            json!({"metadata": {"name": name, "namespace": "", "labels": labels}}),
+        );
+        let _process = Process::start(&fake, false);
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(told(&fake, "PodSecurity").1, reason);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 
-use super::{InForce, Namespaces, Spared};
+use super::{Current, InForce, Namespaces, Spared};
 use crate::api::names::{annotation, injected};
 
 /// What the metadata of a pod says.
@@ -11,8 +11,15 @@ use crate::api::names::{annotation, injected};
 pub enum Standing {
     /// No gateway is for it, or it is on its way out.
     Unconcerned,
-    /// It carries a gateway in the state of this stamp, `NAME@DIGEST`.
+    /// It carries a gateway in the state of this stamp, `NAME@DIGEST`, which is the one in force.
     Injected(String),
+    /// It has another stamp, which anybody can write: only the whole pod tells whether it carries that gateway.
+    Claimed {
+        /// What it has.
+        stamp: String,
+        /// The gateway that is for it.
+        wanted: Option<String>,
+    },
     /// A gateway of this name is for it, and did not leave its stamp.
     Candidate(String),
     /// Whether one is for it cannot be told yet.
@@ -26,9 +33,9 @@ pub enum Finding {
     Finished,
     /// It cannot have a gateway.
     Spared(Spared),
-    /// It is older than the gateway, which changes no pod that is there.
+    /// It was there before the gateway was for it, and no pod that is there is changed.
     Older,
-    /// It carries the containers, without our stamp: another has put them there.
+    /// It carries the containers.
     Injected,
     /// It should carry them and does not.
     Uninjected(Option<Owner>),
@@ -57,20 +64,36 @@ pub fn standing(
         return Standing::Unconcerned;
     }
     let annotations = metadata.annotations.as_ref();
-    if let Some(stamp) = annotations.and_then(|all| all.get(annotation::INJECTED)) {
-        return Standing::Injected(stamp.clone());
-    }
     let namespace = metadata.namespace.as_deref().unwrap_or_default();
     let is_mirror = annotations.is_some_and(|all| all.contains_key(annotation::MIRROR_POD));
     if is_mirror || excluded.iter().any(|excluded| excluded == namespace) {
         return Standing::Unconcerned;
     }
-    match in_force.choose(metadata, namespace, namespaces) {
-        Ok(choice) => choice.gateway.map_or(Standing::Unconcerned, |current| {
-            Standing::Candidate(current.gateway.name.clone())
-        }),
-        Err(_) => Standing::Unclear,
+    let stamp = annotations.and_then(|all| all.get(annotation::INJECTED));
+    let wanted = match in_force.choose(metadata, namespace, namespaces) {
+        Ok(choice) => choice.gateway,
+        Err(_) if stamp.is_none() => return Standing::Unclear,
+        Err(_) => None,
+    };
+    let name = wanted.map(|current| current.gateway.name.clone());
+    match (stamp, name) {
+        (Some(stamp), wanted_name) if !wanted.is_some_and(|current| leaves(current, stamp)) => Standing::Claimed {
+            stamp: stamp.clone(),
+            wanted: wanted_name,
+        },
+        (Some(stamp), _) => Standing::Injected(stamp.clone()),
+        (None, Some(name)) => Standing::Candidate(name),
+        (None, None) if in_force.is_complete() => Standing::Unconcerned,
+        (None, None) => Standing::Unclear,
     }
+}
+
+/// Whether a gateway leaves this stamp; of one that adds no container there is nothing else to see.
+fn leaves(current: &Current, stamp: &str) -> bool {
+    let Current { gateway, injection } = current;
+    let adds_nothing = gateway.spec.init.is_none() && gateway.spec.sidecar.is_none();
+    let is_in_force = injection.as_ref().is_ok_and(|injection| injection.stamp == stamp);
+    is_in_force || adds_nothing && stamped_by(stamp) == gateway.name
 }
 
 /// The name in a stamp.
@@ -79,9 +102,10 @@ pub fn stamped_by(stamp: &str) -> &str {
     stamp.rsplit_once('@').map_or(stamp, |(name, _)| name)
 }
 
-/// Makes sure of a candidate; `created` is when its gateway was, if that has a time.
+/// Makes sure of a pod; `created` is when its gateway was, if that has a time, and `is_late` that the pod was seen
+/// before the gateway was for it.
 #[must_use]
-pub fn finding(pod: &Pod, created: Option<&Time>) -> Finding {
+pub fn finding(pod: &Pod, created: Option<&Time>, is_late: bool) -> Finding {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     if matches!(phase, Some("Succeeded" | "Failed")) {
         return Finding::Finished;
@@ -93,7 +117,7 @@ pub fn finding(pod: &Pod, created: Option<&Time>) -> Finding {
         return Finding::Injected;
     }
     let born = pod.metadata.creation_timestamp.as_ref();
-    if created.zip(born).is_some_and(|(created, born)| born.0 < created.0) {
+    if is_late || created.zip(born).is_some_and(|(created, born)| born.0 < created.0) {
         return Finding::Older;
     }
     Finding::Uninjected(owner(&pod.metadata))
@@ -125,7 +149,7 @@ pub fn message(gateway: &str, owner: Option<&Owner>) -> String {
         Some(Owner { kind, name, .. }) => format!("delete it, and {kind} {name} makes another"),
         None => "delete it and create it again".to_owned(),
     };
-    format!("it should be behind gateway {gateway} and is not: no webhook answered when it was created; {remedy}")
+    format!("gateway {gateway} is for it, and it was created without it; {remedy}")
 }
 
 #[cfg(test)]
@@ -189,15 +213,33 @@ mod tests {
                 Some("a"),
                 Standing::Unconcerned,
             ),
-            (
-                annotated("gateway.stationmaster.dev/injected", "foo@01"),
-                Some("b"),
-                Standing::Injected("foo@01".to_owned()),
-            ),
         ] {
             let excluded = ["kube-system".to_owned()];
             let found = standing(&metadata(pod.clone()), &in_force(), &Known(team), &excluded);
             assert_eq!(found, expected, "{pod} {team:?}");
+        }
+    }
+
+    #[test]
+    fn a_stamp_is_believed_where_it_is_in_force() {
+        let now = in_force().stamp("default").unwrap().to_owned();
+        let claimed = |stamp: &str, wanted: Option<&str>| Standing::Claimed {
+            stamp: stamp.to_owned(),
+            wanted: wanted.map(str::to_owned),
+        };
+        for (namespace, stamp, team, expected) in [
+            ("media", &*now, Some("a"), Standing::Injected(now.clone())),
+            ("media", &now, Some("b"), claimed(&now, None)),
+            ("media", "foo@01", Some("a"), claimed("foo@01", Some("default"))),
+            ("media", "foo@01", None, claimed("foo@01", None)),
+            ("kube-system", &now, Some("a"), Standing::Unconcerned),
+        ] {
+            let pod = metadata(json!({
+                "namespace": namespace, "labels": {"setGateway": "true"},
+                "annotations": {"gateway.stationmaster.dev/injected": stamp},
+            }));
+            let found = standing(&pod, &in_force(), &Known(team), &["kube-system".to_owned()]);
+            assert_eq!(found, expected, "{namespace} {stamp} {team:?}");
         }
     }
 
@@ -260,14 +302,37 @@ mod tests {
             });
             *pod.pointer_mut(place).unwrap() = value.clone();
             let pod: Pod = serde_json::from_value(pod).unwrap();
-            assert_eq!(finding(&pod, Some(&created)), expected, "{place} {value}");
+            assert_eq!(finding(&pod, Some(&created), false), expected, "{place} {value}");
         }
     }
 
     #[test]
-    fn without_a_time_of_the_gateway_no_pod_is_older() {
+    fn a_gateway_without_containers_is_known_by_its_stamp() {
+        let mut bare = gateway();
+        (bare.spec.init, bare.spec.sidecar) = (None, None);
+        let in_force = InForce::new(vec![bare], (&surroundings(), &addresses()), Rules::default(), true);
+        for (stamp, is_believed) in [("default@old", true), ("foo@old", false)] {
+            let pod = metadata(json!({
+                "namespace": "media", "labels": {"setGateway": "true"},
+                "annotations": {"gateway.stationmaster.dev/injected": stamp},
+            }));
+            let found = standing(&pod, &in_force, &Known(None), &[]);
+            assert_eq!(found == Standing::Injected(stamp.to_owned()), is_believed, "{stamp}");
+        }
+    }
+
+    #[test]
+    fn while_gateways_are_unknown_no_pod_is_unconcerned() {
+        let in_force = InForce::new(Vec::new(), (&surroundings(), &addresses()), Rules::default(), false);
+        let pod = metadata(json!({"namespace": "media"}));
+        assert_eq!(standing(&pod, &in_force, &Known(None), &[]), Standing::Unclear);
+    }
+
+    #[test]
+    fn without_a_time_of_the_gateway_only_what_was_seen_before_is_older() {
         let pod = Pod::default();
-        assert_eq!(finding(&pod, None), Finding::Uninjected(None));
+        assert_eq!(finding(&pod, None, false), Finding::Uninjected(None));
+        assert_eq!(finding(&pod, None, true), Finding::Older);
     }
 
     #[test]
@@ -277,7 +342,7 @@ mod tests {
             name: "web-1".to_owned(),
             uid: String::new(),
         };
-        let what = "it should be behind gateway foo and is not: no webhook answered when it was created; ";
+        let what = "gateway foo is for it, and it was created without it; ";
         let made = format!("{what}delete it, and ReplicaSet web-1 makes another");
         assert_eq!(message("foo", Some(&owner)), made);
         assert_eq!(message("foo", None), format!("{what}delete it and create it again"));

@@ -18,7 +18,7 @@ pub struct PodGatewayStatus {
     pub addresses: Vec<ResolvedName>,
     /// Pods that carry it, without those that have finished.
     pub injected_pods: u32,
-    /// Pods that should carry it and do not, because they were created while no server answered.
+    /// Pods that it is for and that were created without it.
     pub uninjected_pods: u32,
     /// Ready, Resolved, Enforced and PodSecurity.
     #[serde(skip_serializing_if = "Vec::is_empty")]

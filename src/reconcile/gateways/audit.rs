@@ -1,4 +1,4 @@
-//! The auditor: looks once at each pod that a gateway is for and that does not carry its stamp, and tells of those that
+//! The auditor: looks once at each pod that a gateway is for and that does not carry its present stamp, and tells of those that
 //! were created without it.
 
 use futures::StreamExt;
@@ -53,27 +53,28 @@ async fn look(ctx: &Context<'_>, uid: String, kept: Kept) {
         ctx.roll().forget(&uid);
         return;
     };
+    let State::Candidate { wanted, is_late, .. } = &kept.state else {
+        return;
+    };
     let gateway = ctx.with.stored.get("", &kept.gateway);
     let created = gateway
         .as_ref()
         .and_then(|gateway| gateway.metadata.creation_timestamp.as_ref());
-    let state = match finding(&pod, created) {
-        // The watch tells of the stamp in a moment.
-        _ if is_stamped(&pod.metadata) => State::Settled { carries: true },
-        Finding::Finished | Finding::Spared(_) | Finding::Older => State::Settled { carries: false },
-        Finding::Injected => State::Settled { carries: true },
-        Finding::Uninjected(owner) => {
+    let state = match finding(&pod, created, *is_late) {
+        Finding::Injected => stamp(&pod.metadata).map_or(State::Settled { carries: true }, State::Injected),
+        Finding::Uninjected(owner) if wanted.is_some() => {
             tell(ctx, &pod.metadata, &kept.gateway, owner.as_ref()).await;
             let born = pod.metadata.creation_timestamp.clone();
             State::Uninjected { owner, born }
         }
+        _ => State::Settled { carries: false },
     };
-    ctx.roll().settle(&uid, state);
+    ctx.roll().settle(&uid, &kept, state);
 }
 
-fn is_stamped(metadata: &ObjectMeta) -> bool {
+fn stamp(metadata: &ObjectMeta) -> Option<String> {
     let annotations = metadata.annotations.as_ref();
-    annotations.is_some_and(|all| all.contains_key(annotation::INJECTED))
+    annotations.and_then(|all| all.get(annotation::INJECTED)).cloned()
 }
 
 /// Tells people of an uninjected pod, once for each pod and gateway.

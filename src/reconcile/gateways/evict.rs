@@ -72,7 +72,7 @@ async fn evict(ctx: &Context<'_>, (uid, kept): (&str, &Kept), owner: &Owner) -> 
     let pod = pod
         .filter(|pod| pod.metadata.uid.as_deref() == Some(uid))
         .ok_or(LATER)?;
-    if !matches!(finding(&pod, None), Finding::Uninjected(_)) {
+    if !matches!(finding(&pod, None, false), Finding::Uninjected(_)) {
         return Err(LATER);
     }
     let (namespace, name) = (&kept.namespace, &kept.name);

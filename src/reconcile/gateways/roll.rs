@@ -1,6 +1,8 @@
-//! The pods that gateways are about, kept current by one watch of metadata; of all others nothing is kept.
+//! The pods that gateways are about, kept current by one watch of metadata; of all others it is only kept that they were
+//! there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
@@ -18,11 +20,17 @@ const GRACE: Duration = Duration::from_secs(2);
 /// By UID.
 type Pods = HashMap<String, Kept>;
 
+/// By hashes of UIDs, which are small: these are most pods of a cluster.
+type Others = HashSet<u64>;
+
 /// The index. Full once the first list is complete.
 #[derive(Default)]
 pub(super) struct Roll {
     pods: Pods,
     listing: Pods,
+    /// No gateway was for them when they were seen last.
+    others: Others,
+    other_listing: Others,
     /// The first list is complete.
     pub(super) is_listed: bool,
     /// Of some pods it could not be told whether a gateway is for them.
@@ -44,7 +52,14 @@ pub(super) enum State {
     /// It carries the gateway, with this stamp.
     Injected(String),
     /// It has to be looked at.
-    Candidate { due: Instant, tries: u32 },
+    Candidate {
+        due: Instant,
+        tries: u32,
+        /// The gateway that is for it, if there is one: a stamp can name another.
+        wanted: Option<String>,
+        /// It was seen before that gateway was for it.
+        is_late: bool,
+    },
     /// It was looked at and is as it should be; it may carry what another has put there.
     Settled { carries: bool },
     /// It should carry the gateway and does not.
@@ -67,6 +82,7 @@ impl Roll {
         match event {
             Event::Init => {
                 self.listing.clear();
+                self.other_listing.clear();
                 false
             }
             Event::InitApply(pod) => {
@@ -74,9 +90,14 @@ impl Roll {
                 false
             }
             Event::Apply(pod) => self.take(&pod.metadata, standing(&pod.metadata), false),
-            Event::Delete(pod) => self.forget(pod.metadata.uid.as_deref().unwrap_or_default()),
+            Event::Delete(pod) => {
+                let uid = pod.metadata.uid.unwrap_or_default();
+                self.others.remove(&hash(&uid));
+                self.forget(&uid)
+            }
             Event::InitDone => {
                 self.pods = std::mem::take(&mut self.listing);
+                self.others = std::mem::take(&mut self.other_listing);
                 self.is_listed = true;
                 true
             }
@@ -87,14 +108,26 @@ impl Roll {
         let uid = metadata.uid.clone().unwrap_or_default();
         let (gateway, state) = match standing {
             Standing::Injected(stamp) => (stamped_by(&stamp).to_owned(), State::Injected(stamp)),
+            Standing::Claimed { stamp, wanted } => self.claimed(&uid, &stamp, wanted),
             Standing::Candidate(gateway) => {
-                let state = self.known(&uid, &gateway);
+                let state = self.known(&uid, &gateway, Some(gateway.clone()));
                 (gateway, state)
             }
-            Standing::Unclear | Standing::Unconcerned => {
-                let is_unclear = standing == Standing::Unclear;
-                self.is_unclear |= is_unclear;
-                return !is_listing && self.forget(&uid) || is_unclear;
+            Standing::Unconcerned => {
+                let others = if is_listing {
+                    &mut self.other_listing
+                } else {
+                    &mut self.others
+                };
+                others.insert(hash(&uid));
+                return !is_listing && self.forget(&uid);
+            }
+            Standing::Unclear => {
+                self.is_unclear = true;
+                if !is_listing {
+                    self.forget(&uid);
+                }
+                return true;
             }
         };
         let kept = Kept {
@@ -110,13 +143,31 @@ impl Roll {
     }
 
     /// What was found out about a pod holds on: its containers cannot be changed.
-    fn known(&self, uid: &str, gateway: &str) -> State {
-        let known = self.pods.get(uid).filter(|kept| kept.gateway == gateway);
-        let state = known.map(|kept| kept.state.clone());
-        state.unwrap_or_else(|| State::Candidate {
-            due: Instant::now() + GRACE,
-            tries: 0,
-        })
+    fn known(&self, uid: &str, gateway: &str, wanted: Option<String>) -> State {
+        let known = self.pods.get(uid);
+        let same = known.filter(|kept| kept.gateway == gateway);
+        same.map_or_else(
+            || State::Candidate {
+                due: Instant::now() + GRACE,
+                tries: 0,
+                wanted,
+                is_late: known.is_some() || self.others.contains(&hash(uid)),
+            },
+            |kept| kept.state.clone(),
+        )
+    }
+
+    /// A stamp is believed once the pod was looked at; until then it is about the gateway that is for it.
+    fn claimed(&self, uid: &str, stamp: &str, wanted: Option<String>) -> (String, State) {
+        let by = stamped_by(stamp);
+        if let Some(Kept { state, gateway, .. }) = self.pods.get(uid)
+            && matches!(state, State::Injected(known) if known == stamp)
+        {
+            return (gateway.clone(), state.clone());
+        }
+        let gateway = wanted.clone().unwrap_or_else(|| by.to_owned());
+        let state = self.known(uid, &gateway, wanted);
+        (gateway, state)
     }
 
     /// A pod is gone; tells whether it was known.
@@ -131,10 +182,8 @@ impl Roll {
 
     /// Candidates whose time has come.
     pub(super) fn due(&self, now: Instant) -> Vec<(String, Kept)> {
-        let due = self
-            .pods
-            .iter()
-            .filter(|(_, kept)| kept.due().is_some_and(|due| due <= now));
+        let is_due = |kept: &Kept| kept.due().is_some_and(|due| due <= now);
+        let due = self.pods.iter().filter(|(_, kept)| is_due(kept));
         due.map(|(uid, kept)| (uid.clone(), kept.clone())).collect()
     }
 
@@ -143,9 +192,13 @@ impl Roll {
         self.pods.values().filter_map(Kept::due).min()
     }
 
-    /// A candidate was looked at.
-    pub(super) fn settle(&mut self, uid: &str, state: State) {
-        if let Some(kept) = self.pods.get_mut(uid) {
+    /// A candidate was looked at. What was found is about `looked` alone: another gateway may be for it by now.
+    pub(super) fn settle(&mut self, uid: &str, looked: &Kept, state: State) {
+        let kept = self.pods.get_mut(uid);
+        if let Some(kept) = kept.filter(|kept| kept.gateway == looked.gateway && kept.state == looked.state) {
+            if let State::Injected(stamp) = &state {
+                stamped_by(stamp).clone_into(&mut kept.gateway);
+            }
             kept.state = state;
         }
     }
@@ -153,7 +206,7 @@ impl Roll {
     /// A candidate could not be looked at.
     pub(super) fn postpone(&mut self, uid: &str) {
         if let Some(Kept {
-            state: State::Candidate { due, tries },
+            state: State::Candidate { due, tries, .. },
             ..
         }) = self.pods.get_mut(uid)
         {
@@ -184,6 +237,12 @@ impl Roll {
         }
         all.into_iter().map(|(gateway, (_, tally))| (gateway, tally)).collect()
     }
+}
+
+fn hash(uid: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    uid.hash(&mut hasher);
+    hasher.finish()
 }
 
 impl Kept {
@@ -232,6 +291,10 @@ mod tests {
             Some("injected") => Standing::Injected("foo@1".to_owned()),
             Some("candidate") => Standing::Candidate("foo".to_owned()),
             Some("unclear") => Standing::Unclear,
+            Some("claimed") => Standing::Claimed {
+                stamp: "foo@0".to_owned(),
+                wanted: None,
+            },
             _ => Standing::Unconcerned,
         }
     }
@@ -248,6 +311,15 @@ mod tests {
             roll.apply(Event::InitApply(pod(name)), standing);
         }
         roll.apply(Event::InitDone, standing);
+    }
+
+    fn settle(roll: &mut Roll, uid: &str, state: State) {
+        let looked = roll.pods[uid].clone();
+        roll.settle(uid, &looked, state);
+    }
+
+    fn is_late(roll: &Roll, uid: &str) -> bool {
+        matches!(roll.pods[uid].state, State::Candidate { is_late: true, .. })
     }
 
     fn tally(roll: &Roll) -> Tally {
@@ -296,7 +368,7 @@ mod tests {
         roll.postpone("candidate-1");
         assert_eq!((roll.due(Instant::now()).len(), tally(&roll).open), (0, 0));
         assert_eq!(roll.next_due(), Some(Instant::now() + GRACE));
-        roll.settle("candidate-1", uninjected());
+        settle(&mut roll, "candidate-1", uninjected());
         // Neither another event nor another list asks again.
         roll.apply(Event::Apply(pod("candidate-1")), standing);
         relist(&mut roll, &["candidate-1"]);
@@ -307,8 +379,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_another_has_injected_counts() {
         let mut roll = listed(&["candidate-1", "candidate-2"]);
-        roll.settle("candidate-1", State::Settled { carries: true });
-        roll.settle("candidate-2", State::Settled { carries: false });
+        settle(&mut roll, "candidate-1", State::Settled { carries: true });
+        settle(&mut roll, "candidate-2", State::Settled { carries: false });
         let counts = Counts {
             injected: 1,
             uninjected: 0,
@@ -328,5 +400,52 @@ mod tests {
         assert_eq!(tally(&roll).counts.injected, 1);
         roll.clear();
         assert!(!roll.is_listed);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_there_before_its_gateway_was_for_it_is_late() {
+        let mut roll = listed(&["other-1", "other-2", "candidate-1"]);
+        let marked = |_: &ObjectMeta| Standing::Candidate("foo".to_owned());
+        let bar = |_: &ObjectMeta| Standing::Candidate("bar".to_owned());
+        roll.apply(Event::Apply(pod("other-1")), marked);
+        roll.apply(Event::Apply(pod("new-1")), marked);
+        // The same in another list, which a change of the gateway brings.
+        roll.apply(Event::Init, marked);
+        for name in ["other-1", "other-2", "candidate-1", "new-1", "new-2"] {
+            roll.apply(Event::InitApply(pod(name)), marked);
+        }
+        roll.apply(Event::InitDone, marked);
+        for (name, expected) in [
+            ("other-1", true),
+            ("other-2", true),
+            ("candidate-1", false),
+            ("new-1", false),
+            ("new-2", false),
+        ] {
+            assert_eq!(is_late(&roll, name), expected, "{name}");
+        }
+        roll.apply(Event::Apply(pod("candidate-1")), bar);
+        assert!(is_late(&roll, "candidate-1"));
+        assert!(roll.others.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stamp_is_believed_once_the_pod_was_looked_at() {
+        let mut roll = listed(&["claimed-1"]);
+        assert_eq!((tally(&roll).counts.injected, tally(&roll).open), (0, 1));
+        settle(&mut roll, "claimed-1", State::Injected("foo@0".to_owned()));
+        assert!(!roll.apply(Event::Apply(pod("claimed-1")), standing));
+        relist(&mut roll, &["claimed-1"]);
+        assert_eq!((tally(&roll).counts.injected, tally(&roll).stale), (1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_found_for_one_gateway_says_nothing_of_another() {
+        let mut roll = listed(&["candidate-1"]);
+        let looked = roll.pods["candidate-1"].clone();
+        let bar = |_: &ObjectMeta| Standing::Candidate("bar".to_owned());
+        roll.apply(Event::Apply(pod("candidate-1")), bar);
+        roll.settle("candidate-1", &looked, uninjected());
+        assert!(matches!(roll.pods["candidate-1"].state, State::Candidate { .. }));
     }
 }
