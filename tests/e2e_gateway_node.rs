@@ -82,18 +82,40 @@ fn a_job_behind_a_gateway_completes() {
     plane.kubectl(&["-n", NAMESPACE, "delete", &job]);
 }
 
-/// What curl sends, and what it is answered: headers in lower case, and the body.
-fn posted(server: &Server, arguments: &[&str], body: &str) -> (String, Value) {
+/// What curl is answered: headers in lower case, and the body.
+fn posted(server: &Server, headers: &[&str], body: &str) -> (String, Value) {
+    let headers = headers.iter().flat_map(|header| ["-H", *header]);
     let output = Command::new("curl")
         .args(["-sS", "-i", "-X", "POST", "--data-binary", body])
-        .args(arguments)
+        .args(headers)
         .arg(format!("http://127.0.0.1:{}/events", server.web))
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{text}"));
-    let body = serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {text}"));
-    (head.to_lowercase(), body)
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    (head.to_lowercase(), serde_json::from_str(body).unwrap_or_default())
+}
+
+/// The answer names a pod that comes to run behind the gateway.
+fn is_done(plane: &ControlPlane, gateway: &str, (head, body): &(String, Value)) {
+    let done = "ce-type: io.podgateway.client.scheduling.done";
+    assert!(head.contains(done), "{head}\n{body:#}");
+    assert_eq!(body["gateway_name"], gateway, "{body:#}");
+    let pod = body["pod_name"].as_str().unwrap();
+    let running = format!("pod/{pod}");
+    plane.kubectl(&[
+        "-n",
+        NAMESPACE,
+        "wait",
+        "--for=condition=Ready",
+        "--timeout=90s",
+        &running,
+    ]);
+    let found = plane.get(&["-n", NAMESPACE, "pod", pod]);
+    let stamp = &found["metadata"]["annotations"]["gateway.stationmaster.dev/injected"];
+    assert!(stamp.as_str().unwrap().starts_with(&format!("{gateway}@")), "{found:#}");
+    assert_eq!(found["spec"]["initContainers"][1]["name"], "gateway-sidecar");
+    plane.kubectl(&["-n", NAMESPACE, "delete", "gatewayclient", pod]);
 }
 
 #[test]
@@ -107,63 +129,19 @@ fn an_event_ends_in_a_running_pod_behind_its_gateway() {
     let server = Server::start(&plane, &flags);
     until_in_force(&plane, "foo");
     until_in_force(&plane, "bar");
-    let id = format!("{}", server.pid());
-    let json = "content-type: application/json";
-    let pending = "io.podgateway.client.pending";
+    let (id, pending) = (server.pid(), "io.podgateway.client.pending");
     let binary = [
-        "-H",
         "ce-specversion: 1.0",
-        "-H",
-        &format!("ce-type: {pending}"),
-        "-H",
         "ce-source: mySource",
-        "-H",
+        "content-type: application/json",
+        &format!("ce-type: {pending}"),
         &format!("ce-id: binary-{id}"),
-        "-H",
-        json,
     ];
+    is_done(&plane, "foo", &posted(&server, &binary, r#"{"gateway_name": "foo"}"#));
     let structured = json!({
         "specversion": "1.0", "type": pending, "source": "mySource", "id": format!("structured-{id}"),
         "datacontenttype": "application/json", "data": {"gateway_name": "bar", "message": "hello"},
     });
-    let answers = [
-        ("foo", posted(&server, &binary, r#"{"gateway_name": "foo"}"#)),
-        (
-            "bar",
-            posted(
-                &server,
-                &["-H", "content-type: application/cloudevents+json"],
-                &structured.to_string(),
-            ),
-        ),
-    ];
-    for (gateway, (head, body)) in answers {
-        assert!(
-            head.contains("ce-type: io.podgateway.client.scheduling.done"),
-            "{head}\n{body:#}"
-        );
-        assert_eq!(body["gateway_name"], gateway, "{body:#}");
-        let pod = body["pod_name"].as_str().unwrap();
-        let running = [
-            "-n",
-            NAMESPACE,
-            "wait",
-            "--for=condition=Ready",
-            "--timeout=90s",
-            &format!("pod/{pod}"),
-        ];
-        plane.kubectl(&running);
-        let found = plane.get(&["-n", NAMESPACE, "pod", pod]);
-        let stamp = &found["metadata"]["annotations"]["gateway.stationmaster.dev/injected"];
-        assert!(stamp.as_str().unwrap().starts_with(&format!("{gateway}@")), "{found:#}");
-        assert_eq!(found["spec"]["initContainers"][1]["name"], "gateway-sidecar");
-        plane.kubectl(&[
-            "-n",
-            NAMESPACE,
-            "delete",
-            "gatewayclients",
-            "--field-selector",
-            &format!("metadata.name={pod}"),
-        ]);
-    }
+    let media = ["content-type: application/cloudevents+json"];
+    is_done(&plane, "bar", &posted(&server, &media, &structured.to_string()));
 }
