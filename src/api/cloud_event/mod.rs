@@ -3,6 +3,7 @@
 mod attribute;
 mod encode;
 mod read;
+mod sparing;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,10 @@ pub use read::{batch, binary, structured};
 pub const VERSION: &str = "1.0";
 /// Longest value of an attribute, in bytes.
 pub const LONGEST_ATTRIBUTE: usize = 4096;
+/// Most attributes of an event in JSON, its data among them.
+pub const MOST_ATTRIBUTES: usize = 64;
+/// Most events of a batch.
+pub const MOST_EVENTS: usize = 500;
 
 /// One event.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -47,8 +52,11 @@ pub enum Mode {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// The body is something else.
-    #[error("the body is no {0} in JSON")]
+    #[error("the body is no {0} in JSON, of at most {MOST_ATTRIBUTES} attributes, each given once")]
     Body(&'static str),
+    /// A batch is too long.
+    #[error("a batch has at most {MOST_EVENTS} events")]
+    Many,
     /// An attribute that every event has.
     #[error("the attribute {0} is missing")]
     Missing(&'static str),

@@ -6,7 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::value::RawValue;
 
-use super::{CloudEvent, Error, LONGEST_ATTRIBUTE, VERSION, attribute, is_json};
+use super::sparing::{List, Members};
+use super::{CloudEvent, Error, LONGEST_ATTRIBUTE, MOST_EVENTS, VERSION, attribute, is_json};
 
 /// Attributes by name, as texts.
 type Attributes = BTreeMap<String, String>;
@@ -14,7 +15,7 @@ type Attributes = BTreeMap<String, String>;
 /// An event in binary mode.
 ///
 /// # Errors
-/// An attribute is missing or cannot be read.
+/// An attribute is missing, is there twice or cannot be read.
 pub fn binary<'h>(headers: impl Iterator<Item = (&'h str, &'h [u8])>, body: &[u8]) -> Result<CloudEvent, Error> {
     let (mut attributes, mut content_type) = (Attributes::new(), None);
     for (name, value) in headers {
@@ -26,7 +27,9 @@ pub fn binary<'h>(headers: impl Iterator<Item = (&'h str, &'h [u8])>, body: &[u8
             continue;
         };
         let text = attribute::decoded(value).ok_or_else(|| fault(name, "must be UTF-8"))?;
-        attributes.entry(name.to_ascii_lowercase()).or_insert(text);
+        if attributes.insert(name.to_ascii_lowercase(), text).is_some() {
+            return Err(fault(name, "must be given once"));
+        }
     }
     attributes.remove("datacontenttype");
     event(attributes, content_type, body.to_vec())
@@ -37,18 +40,21 @@ pub fn binary<'h>(headers: impl Iterator<Item = (&'h str, &'h [u8])>, body: &[u8
 /// # Errors
 /// The body is no event, or an attribute is missing or cannot be read.
 pub fn structured(body: &[u8]) -> Result<CloudEvent, Error> {
-    let members = serde_json::from_slice(body).map_err(|_| Error::Body("event"))?;
-    whole(&members)
+    let members: Members<'_> = serde_json::from_slice(body).map_err(|_| Error::Body("event"))?;
+    whole(&members.0)
 }
 
 /// The events of a batch.
 ///
 /// # Errors
-/// The body is no list, or one of them is no event.
+/// The body is no list or a too long one, or one of them is no event.
 pub fn batch(body: &[u8]) -> Result<Vec<CloudEvent>, Error> {
-    let events: Vec<BTreeMap<String, &RawValue>> =
-        serde_json::from_slice(body).map_err(|_| Error::Body("list of events"))?;
-    events.iter().map(whole).collect()
+    let events: List<'_> = serde_json::from_slice(body).map_err(|_| Error::Body("list of events"))?;
+    if events.0.len() > MOST_EVENTS {
+        return Err(Error::Many);
+    }
+    let events = events.0.into_iter();
+    events.map(|event| structured(event.get().as_bytes())).collect()
 }
 
 fn whole(members: &BTreeMap<String, &RawValue>) -> Result<CloudEvent, Error> {
@@ -103,7 +109,11 @@ fn event(mut attributes: Attributes, content_type: Option<String>, data: Vec<u8>
     }
     let mut required = |name| {
         let value = attributes.remove(name).filter(|value| !value.is_empty());
-        value.ok_or(Error::Missing(name))
+        let value = value.ok_or(Error::Missing(name))?;
+        if value.contains(char::is_control) {
+            return Err(fault(name, "must have no control characters"));
+        }
+        Ok(value)
     };
     if required("specversion")? != VERSION {
         return Err(Error::Version);
@@ -174,6 +184,28 @@ mod tests {
     }
 
     #[test]
+    fn attributes_are_there_once_and_can_be_printed() {
+        let headers = |more: (&'static str, &'static [u8])| {
+            let all = [
+                ("ce-specversion", &b"1.0"[..]),
+                ("ce-id", b"1"),
+                ("ce-source", b"/s"),
+                ("ce-type", b"t"),
+                more,
+            ];
+            binary(all.into_iter(), b"")
+        };
+        assert!(headers(("ce-other", b"1")).is_ok());
+        assert_eq!(headers(("Ce-Id", b"2")), Err(fault("Id", "must be given once")));
+        for control in ["\0", "\r", "\n", "\u{7f}", "\u{85}"] {
+            for name in ["id", "source", "type"] {
+                let expected = Err(fault(name, "must have no control characters"));
+                assert_eq!(read(&with(name, format!("a{control}").into())), expected);
+            }
+        }
+    }
+
+    #[test]
     fn extensions_are_kept_as_texts() {
         let mut event = with("number", json!(7));
         event["bool"] = json!(true);
@@ -207,6 +239,8 @@ mod tests {
             assert!(batch(body.as_bytes()).is_err(), "{body}");
         }
         assert_eq!(batch(b"[]"), Ok(Vec::new()));
+        let many = format!("[{}]", vec!["{}"; MOST_EVENTS + 1].join(","));
+        assert_eq!(batch(many.as_bytes()), Err(Error::Many));
         let two = json!([sample(), sample()]).to_string();
         assert_eq!(batch(two.as_bytes()).unwrap().len(), 2);
     }
