@@ -4,11 +4,12 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
-use common::endpoint::{CLIENTS, DONE, Endpoint, FAILED, PENDING, pending, request, structured};
+use common::endpoint::{CLIENTS, DONE, Endpoint, FAILED, PENDING, gateways, pending, request, structured};
 use common::fake::Fault;
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -90,7 +91,7 @@ async fn deliveries_of_one_event_are_one_client_and_one_answer() {
     assert!(page.contains(&line), "{page}");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_gateway_may_be_named_by_its_value_and_an_unknown_one_fails() {
     let endpoint = Endpoint::scheduling(&[]).await;
     let by_value = with(pending("1"), "/data/gateway_name", "value-bar");
@@ -103,6 +104,7 @@ async fn a_gateway_may_be_named_by_its_value_and_an_unknown_one_fails() {
         let answer = endpoint.post(&unknown).await;
         assert_eq!((answer.status.as_u16(), answer.header("ce-type")), (200, FAILED));
         assert_eq!(answer.data()["gateway_name"], name);
+        assert_eq!(endpoint.post(&unknown).await.event(), answer.event());
         let text = answer.data()["message"].as_str().unwrap().to_owned();
         assert!(text.starts_with(message) && text.contains("bar, foo"), "{text}");
     }
@@ -184,10 +186,27 @@ fn refused() -> Vec<(&'static str, Request<Body>, u16, &'static str)> {
     ]
 }
 
+/// Events that say something twice, or not as events may.
+fn ambiguous() -> Vec<(&'static str, Request<Body>, u16, &'static str)> {
+    let twice = |name: &'static str| {
+        let mut request = binary(&pending("1"));
+        request.headers_mut().append(name, "other/other".parse().unwrap());
+        request
+    };
+    let without = with(pending("1"), "/data", json!({"message": "hello"}));
+    let broken = with(pending("1"), "/id", "1\r\n");
+    vec![
+        ("two ids", twice("ce-id"), 400, ""),
+        ("two media types", twice("content-type"), 400, ""),
+        ("an id that ends the line", structured(&broken), 400, ""),
+        ("no gateway", structured(&without), 400, ""),
+    ]
+}
+
 #[tokio::test]
 async fn status_codes_are_those_of_the_contract() {
     let endpoint = Endpoint::new(&[]).await;
-    for (what, request, status, header) in refused() {
+    for (what, request, status, header) in refused().into_iter().chain(ambiguous()) {
         let answer = endpoint.send(request).await;
         assert_eq!(answer.status.as_u16(), status, "{what}: {}", answer.body);
         assert!(!answer.body.is_empty(), "{what}");
@@ -238,6 +257,85 @@ async fn what_may_do_later_says_when() {
     assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "1"));
 }
 
+#[tokio::test(start_paused = true)]
+async fn events_at_a_time_share_what_room_there_is() {
+    let endpoint = Endpoint::new(&["--max-clients=2", "--event-reply-seconds=0"]).await;
+    endpoint.fake.delay_writes(Duration::from_millis(50));
+    let answers = join_all((0..5).map(|id| async move { pending(&id.to_string()) })).await;
+    let answers = join_all(answers.iter().map(|event| endpoint.post(event))).await;
+    let crowded = answers.iter().filter(|answer| answer.status == 429);
+    assert_eq!((crowded.count(), endpoint.clients().len()), (3, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_so_many_events_wait() {
+    let endpoint = Endpoint::new(&["--event-reply-seconds=60"]).await;
+    let event = pending("1");
+    let waiting = join_all((0..256).map(|_| endpoint.post(&event)));
+    let one_more = async {
+        // Time stands still until all of them wait.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let began = tokio::time::Instant::now();
+        let answer = endpoint.post(&event).await;
+        (answer.status.as_u16(), began.elapsed() < Duration::from_secs(1))
+    };
+    let (waiting, one_more) = tokio::join!(waiting, one_more);
+    assert_eq!(one_more, (409, true));
+    assert!(waiting.iter().all(|answer| answer.status == 409));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_that_comes_a_moment_later_is_waited_for() {
+    let endpoint = Endpoint::scheduling(&[]).await;
+    let event = with(pending("1"), "/data/gateway_name", "new");
+    let come = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        endpoint.gateways.store(Arc::new(gateways(&[("new", "new")], true)));
+    };
+    let (answer, ()) = tokio::join!(endpoint.post(&event), come);
+    assert_eq!(answer.header("ce-type"), DONE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_exists_has_not_failed() {
+    let endpoint = Endpoint::scheduling(&[]).await;
+    let event = pending("1");
+    // The answer is lost, and the client itself has taken the last place of the quota.
+    let faults = [Fault::AnswerLost, Fault::Status(403)];
+    endpoint.fake.stall(CLIENTS);
+    endpoint.fake.fail("POST gatewayclients", &faults);
+    let late = async {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        endpoint.fake.stall("");
+    };
+    let (answer, ()) = tokio::join!(endpoint.post(&event), late);
+    assert_eq!(answer.header("ce-type"), DONE);
+
+    // Another replica knows the gateway, and this one sees neither that nor the client.
+    let other = Endpoint::at(&endpoint.fake, &["--event-reply-seconds=0"]).await;
+    other.gateways.store(Arc::new(gateways(&[("new", "new")], true)));
+    let event = with(pending("2"), "/data/gateway_name", "new");
+    endpoint.fake.stall(CLIENTS);
+    assert_eq!(other.post(&event).await.status, StatusCode::CONFLICT);
+    let late = async {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        endpoint.fake.stall("");
+    };
+    let (answer, ()) = tokio::join!(endpoint.post(&event), late);
+    assert_eq!(answer.header("ce-type"), DONE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_passes_is_not_final() {
+    for (faults, status) in [(&[Fault::Status(409)][..], 200), (&[Fault::Status(404)], 503)] {
+        let endpoint = Endpoint::scheduling(&[]).await;
+        endpoint.fake.fail("POST gatewayclients", faults);
+        let answer = endpoint.post(&pending("1")).await;
+        assert_eq!(answer.status.as_u16(), status, "{}", answer.body);
+        assert_eq!(endpoint.post(&pending("1")).await.header("ce-type"), DONE);
+    }
+}
+
 #[tokio::test]
 async fn a_create_whose_answer_is_lost_is_one_client() {
     let endpoint = Endpoint::scheduling(&[]).await;
@@ -264,9 +362,13 @@ async fn namespaces_may_be_listed() {
         "--event-reply-seconds=0",
     ])
     .await;
-    for (id, named, given) in [("1", Value::Null, "a"), ("2", "b".into(), "b"), ("3", "a".into(), "a")] {
+    for (id, named, given, status) in [
+        ("1", Value::Null, "a", 409),
+        ("2", "b".into(), "b", 409),
+        ("3", "a".into(), "a, which the list leaves out", 400),
+    ] {
         let event = with(pending(id), "/data/namespace", named);
-        assert_eq!(endpoint.post(&event).await.status, StatusCode::CONFLICT);
+        assert_eq!(endpoint.post(&event).await.status, status, "{given}");
         let writes = endpoint.fake.writes().await;
         assert!(
             writes.iter().all(|write| write.starts_with("POST gatewayclients")),

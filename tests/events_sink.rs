@@ -12,7 +12,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use common::endpoint::{CLIENTS, DONE, Endpoint, pending, request, schedule};
-use common::fake::Fake;
+use common::fake::{Fake, Fault};
 use serde_json::{Value, json};
 use stationmaster::serve::events::deliver;
 use tokio::net::TcpListener;
@@ -215,7 +215,11 @@ async fn a_batch_is_answered_at_the_sink() {
     causes.sort();
     assert_eq!(causes, ["1", "2", "3"]);
     assert_eq!(sink.told("ce-tenant"), ["a%20b"; 3]);
-    assert_eq!(fake.names(CLIENTS).len(), 2);
+    assert_eq!(
+        fake.names(CLIENTS).len(),
+        3,
+        "what there is no gateway for is for the reconciler to say"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -254,4 +258,53 @@ async fn without_the_flag_the_sink_hears_answers_alone() {
     becomes(&fake, "Ended");
     sleep(GRACE * 2).await;
     assert_eq!(sink.told("ce-type"), [DONE]);
+}
+
+fn batch(ids: &[&str]) -> axum::http::Request<axum::body::Body> {
+    let events: Vec<_> = ids.iter().map(|id| pending(id)).collect();
+    request("application/cloudevents-batch+json", json!(events).to_string())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_batch_stops_where_nothing_can_be_stored() {
+    let (fake, sink) = (Fake::new(), Sink::start(&[], None).await);
+    let process = Process::start(&fake, &sink, &[]).await;
+    fake.fail("POST gatewayclients", &[Fault::Status(503); 4]);
+    let answer = process.0.send(batch(&["1", "2", "3"])).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(fake.names(CLIENTS).len(), 0, "the others were not tried");
+    assert_eq!(
+        process.0.send(batch(&["1", "2", "3"])).await.status,
+        StatusCode::ACCEPTED
+    );
+    assert_eq!(fake.names(CLIENTS).len(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_no_sink_wants_does_not_hold_up_its_batch() {
+    let (fake, sink) = (Fake::new(), Sink::start(&[503, 400], None).await);
+    let process = Process::start(&fake, &sink, &[]).await;
+    fake.fail("POST gatewayclients", &[Fault::Status(403); 2]);
+    let answer = process.0.send(batch(&["1"])).await;
+    assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(process.0.send(batch(&["1", "2"])).await.status, StatusCode::ACCEPTED);
+    assert_eq!(process.counts("lost").await.as_deref(), Some("1"));
+    assert_eq!(fake.names(CLIENTS).len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_answer_can_be_asked_for_again() {
+    let (fake, sink) = (Fake::new(), Sink::start(&[400], None).await);
+    let process = Process::start(&fake, &sink, &[]).await;
+    process.promise("1").await;
+    becomes(&fake, "Scheduled");
+    until("mark", || annotation(&fake, "reply") == "lost").await;
+    let asked = async {
+        while annotation(&fake, "reply") == "lost" {
+            assert_eq!(process.0.send(batch(&["1"])).await.status, StatusCode::ACCEPTED);
+        }
+    };
+    asked.await;
+    until("mark", || annotation(&fake, "reply") == "sent").await;
+    sink.has(2).await;
 }

@@ -50,6 +50,15 @@ impl Whole {
     }
 }
 
+impl Whole {
+    /// What has been read out of this body, which goes; it is counted as long as the body was.
+    pub(super) fn read(self) -> Held {
+        let Self { bytes, mut memory } = self;
+        memory.shrink(bytes.len());
+        memory
+    }
+}
+
 impl Deref for Whole {
     type Target = [u8];
 

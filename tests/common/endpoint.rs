@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use stationmaster::api::gateway::{Gateway, GatewaySpec, Mark, Match};
 use stationmaster::cli::Cli;
 use stationmaster::clients::cluster::Cluster;
-use stationmaster::gateway::{Addresses, InForce, Resolv, Rules, Surroundings, shared};
+use stationmaster::gateway::{Addresses, InForce, Resolv, Rules, Shared, Surroundings, shared};
 use stationmaster::serve::execute::Token;
 use stationmaster::serve::health::Readiness;
 use stationmaster::serve::{self, AppState, Events, State};
@@ -56,10 +56,11 @@ pub struct Endpoint {
     pub router: Router,
     pub fake: Fake,
     pub state: AppState,
+    pub gateways: Shared,
 }
 
-/// Gateways foo and bar, the latter by a value of its own.
-pub fn gateways(is_complete: bool) -> InForce {
+/// Gateways by their names, and the values that mark pods for them.
+pub fn gateways(all: &[(&str, &str)], is_complete: bool) -> InForce {
     let gateway = |name: &str, value: &str| {
         let label = Mark {
             key: "setGateway".into(),
@@ -81,7 +82,7 @@ pub fn gateways(is_complete: bool) -> InForce {
         resolv: Resolv::default(),
         native_sidecars: false,
     };
-    let all = vec![gateway("foo", "foo"), gateway("bar", "value-bar")];
+    let all = all.iter().map(|(name, value)| gateway(name, value)).collect();
     InForce::new(
         all,
         (&surroundings, &Addresses::default()),
@@ -111,7 +112,8 @@ impl Endpoint {
         tokio::spawn(watch);
         assert!(clients.wait_until_ready().await);
         let mut registry = Registry::default();
-        let known = (clients, shared(gateways(is_complete)));
+        let gateways = shared(gateways(&[("foo", "foo"), ("bar", "value-bar")], is_complete));
+        let known = (clients, gateways.clone());
         let mut events = Events::new(cluster, known, (&args.client, &args.events), &mut registry).unwrap();
         events.token = token;
         let state = Arc::new(State {
@@ -122,6 +124,7 @@ impl Endpoint {
             router: serve::router(state.clone()),
             fake,
             state,
+            gateways,
         }
     }
 

@@ -22,8 +22,8 @@ const LONGEST_MESSAGE: usize = 4096;
 pub struct Rules {
     /// Where clients go without another word.
     pub namespace: String,
-    /// Where else they may.
-    pub others: Vec<String>,
+    /// Those that an event may name.
+    pub listed: Vec<String>,
 }
 
 /// What becomes of an event.
@@ -114,7 +114,7 @@ fn wanted(event: &CloudEvent, rules: &Rules) -> Result<Wanted, Error> {
     }
     Ok(Wanted {
         namespace: rules.admit(data.namespace)?,
-        gateway_name: data.gateway_name.unwrap_or_default(),
+        gateway_name: data.gateway_name.ok_or(Error::Data(shape))?,
         message,
         cause: Cause::of(event),
     })
@@ -123,7 +123,7 @@ fn wanted(event: &CloudEvent, rules: &Rules) -> Result<Wanted, Error> {
 fn end(event: &CloudEvent, rules: &Rules) -> Result<End, Error> {
     let shape = "{pod_name, namespace}, or the extension causeid there";
     let data: Ended = data(event, shape)?.unwrap_or_default();
-    let namespace = rules.admit(data.namespace)?;
+    let namespace = rules.reach(data.namespace)?;
     let cause = event.extensions.get(cloud_event::CAUSE_ID);
     match (data.pod_name.filter(|name| !name.is_empty()), cause) {
         (Some(name), _) => Ok(End::Pod { namespace, name }),
@@ -151,12 +151,19 @@ fn data<T: DeserializeOwned>(event: &CloudEvent, shape: &'static str) -> Result<
 }
 
 impl Rules {
+    /// Where a client is made.
     fn admit(&self, namespace: Option<String>) -> Result<String, Error> {
         match namespace.filter(|namespace| !namespace.is_empty()) {
             None => Ok(self.namespace.clone()),
-            Some(named) if named == self.namespace || self.others.contains(&named) => Ok(named),
+            Some(named) if self.listed.contains(&named) => Ok(named),
             Some(named) => Err(Error::Namespace(named.chars().take(64).collect())),
         }
+    }
+
+    /// Where a client is that ends: answers tell its namespace, listed or not, and are asked for with it.
+    fn reach(&self, namespace: Option<String>) -> Result<String, Error> {
+        let is_own = namespace.as_ref() == Some(&self.namespace);
+        self.admit(namespace.filter(|_| !is_own))
     }
 }
 
@@ -169,7 +176,7 @@ mod tests {
     fn rules() -> Rules {
         Rules {
             namespace: "clients".into(),
-            others: vec!["others".into()],
+            listed: vec!["others".into()],
         }
     }
 
@@ -226,6 +233,8 @@ mod tests {
             Err(refused)
         );
         assert!(ended(&json!({"pod_name": "a", "namespace": "kube-system"})).is_err());
+        assert!(pending(&json!({"gateway_name": "a", "namespace": "clients"})).is_err());
+        assert!(ended(&json!({"pod_name": "a", "namespace": "clients"})).is_ok());
     }
 
     #[test]
@@ -235,6 +244,8 @@ mod tests {
             json!("a"),
             json!(1),
             json!({"gateway_name": 1}),
+            json!({"message": "a"}),
+            json!({"gateway_name": null}),
             json!({"gateway_name": "a", "message": {}}),
         ] {
             assert!(matches!(pending(&data), Err(Error::Data(_))), "{data}");

@@ -30,13 +30,14 @@ pub enum Outcome {
 #[must_use]
 pub fn outcome(client: &GatewayClient) -> Option<Outcome> {
     let status = client.status.as_ref()?;
-    let is_over = match status.phase? {
-        ClientPhase::Pending => return None,
-        ClientPhase::Scheduled | ClientPhase::Ready => false,
-        ClientPhase::Failed | ClientPhase::Ended => true,
+    let had_pod = status.pod_uid.is_some() || status.replaced > 0;
+    let (is_scheduled, is_over) = match status.phase? {
+        ClientPhase::Scheduled | ClientPhase::Ready => (true, false),
+        // One that waits for another pod has been scheduled once.
+        ClientPhase::Pending => (had_pod, false),
+        ClientPhase::Failed | ClientPhase::Ended => (had_pod, true),
     };
-    let pod_name = status.pod_name.clone().filter(|_| !is_over || status.pod_uid.is_some());
-    if let Some(pod_name) = pod_name {
+    if let Some(pod_name) = status.pod_name.clone().filter(|_| is_scheduled) {
         return Some(Outcome::Done { pod_name });
     }
     let ended = || "the client has ended before it had a pod".to_owned();
@@ -60,11 +61,11 @@ pub fn stored_reply(client: &GatewayClient) -> Option<CloudEvent> {
     ))
 }
 
-/// The answer to an event that makes no client.
+/// The answer to an event that makes no client. It has no time: nothing remembers one, and it has to be the same again.
 #[must_use]
-pub fn refusal(wanted: &Wanted, message: String, now: String) -> CloudEvent {
+pub fn refusal(wanted: &Wanted, message: String) -> CloudEvent {
     let place = (&*wanted.namespace, &*wanted.gateway_name);
-    reply(&wanted.cause, place, &Outcome::Failed { message }, Some(now))
+    reply(&wanted.cause, place, &Outcome::Failed { message }, None)
 }
 
 /// The answer to an event, in which its id and its trace are found again.
@@ -140,6 +141,8 @@ mod tests {
             (json!(null), None),
             (json!({}), None),
             (json!({"phase": "Pending", "podName": "p"}), None),
+            (json!({"phase": "Pending", "podName": "p", "podUid": "u"}), done()),
+            (json!({"phase": "Pending", "podName": "p", "replaced": 1}), done()),
             (json!({"phase": "Scheduled", "podName": "p"}), done()),
             (json!({"phase": "Scheduled"}), None),
             (json!({"phase": "Ready", "podName": "p", "podUid": "u"}), done()),

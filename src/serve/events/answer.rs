@@ -69,14 +69,14 @@ pub(super) enum Refusal {
         "the media type must be application/cloudevents+json or application/cloudevents-batch+json, in UTF-8, or that of the data of an event whose attributes are headers"
     )]
     Format,
+    #[error("the header content-type must be given once")]
+    Formats,
     #[error("the body may not have a content encoding")]
     Encoding,
     #[error("this is no event: {0}")]
     Event(#[from] cloud_event::Error),
     #[error("the event cannot be followed: {0}")]
     Data(#[from] event::Error),
-    #[error("a batch has at most {0} events")]
-    Batch(usize),
     #[error("the event at index {0} of the batch cannot be followed: {1}")]
     Member(usize, event::Error),
     #[error("a batch is not answered, and there is no --sink for its answers: send each event by itself")]
@@ -105,16 +105,21 @@ impl Refusal {
         }
     }
 
+    /// Whether the next event will fare no better.
+    pub(super) fn is_outage(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Refused(_) | Self::Unfilled)
+    }
+
     /// One word for programs.
     pub(super) fn reason(&self) -> &'static str {
         match self {
             Self::Off | Self::Unfilled | Self::Unavailable(_) | Self::Body(body::Error::Crowded) => "Unavailable",
             Self::Method => "MethodNotAllowed",
             Self::Token => "Unauthorized",
-            Self::Body(body::Error::TooLarge(_)) | Self::Batch(_) => "TooLarge",
+            Self::Body(body::Error::TooLarge(_)) | Self::Event(cloud_event::Error::Many) => "TooLarge",
             Self::Body(_) => "Incomplete",
             Self::Format | Self::Encoding | Self::Data(event::Error::Encoding) => "UnsupportedMediaType",
-            Self::Event(_) => "NoEvent",
+            Self::Event(_) | Self::Formats => "NoEvent",
             Self::Data(_) | Self::Member(..) => "BadData",
             Self::NoSink => "NoSink",
             Self::Unfinished => "Unfinished",
@@ -130,9 +135,9 @@ impl Refusal {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Token => StatusCode::UNAUTHORIZED,
             Self::Body(error) => error.status(),
-            Self::Batch(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Event(cloud_event::Error::Many) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Format | Self::Encoding | Self::Data(event::Error::Encoding) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Event(_) | Self::Data(_) | Self::Member(..) | Self::NoSink => StatusCode::BAD_REQUEST,
+            Self::Formats | Self::Event(_) | Self::Data(_) | Self::Member(..) | Self::NoSink => StatusCode::BAD_REQUEST,
             Self::Unfinished => StatusCode::CONFLICT,
             // Who is asked to wait is one of many.
             Self::Crowded(_) | Self::Unavailable(Some(_)) => StatusCode::TOO_MANY_REQUESTS,

@@ -44,6 +44,10 @@ pub(super) async fn create(events: &Events, wanted: &Wanted, reply: Option<&str>
             Ok(Err(Error { failure, .. })) => match failure {
                 Failure::AlreadyExists(_) => return Ok(Created::Known),
                 Failure::Unavailable { retry_after, .. } => retry_after,
+                // A quota was counted by two at a time.
+                Failure::Conflict(_) => None,
+                // The namespace, or the kind itself, is yet to come: until then the event must not be lost.
+                failure @ Failure::NotFound(_) => return Err(Refusal::Refused(failure.to_string())),
                 failure => return Ok(Created::Refused(failure.to_string())),
             },
             Err(_) => None,

@@ -7,6 +7,7 @@ mod counters;
 mod create;
 mod deliver;
 mod end;
+mod fresh;
 mod letter;
 mod provision;
 mod queue;
@@ -20,6 +21,7 @@ use axum::extract::{Request, State as Extracted};
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
 use prometheus_client::registry::Registry;
+use tokio::sync::Semaphore;
 
 use super::metrics::micros;
 use super::state::AppState;
@@ -35,10 +37,14 @@ use crate::gateway::Shared;
 use crate::gateway::event::{self, Decision, Rules};
 use answer::{Answer, Refusal};
 use counters::Counters;
+use fresh::Fresh;
 use replies::Replies;
 
 pub use deliver::deliver;
 pub use replies::OverridesError;
+
+/// Events that wait at a time: other requests need the other connections of the listener that they share.
+const MOST_WAITING: usize = 256;
 
 /// What events are answered from.
 pub struct Events {
@@ -47,7 +53,11 @@ pub struct Events {
     gateways: Shared,
     rules: Rules,
     most_clients: usize,
+    /// Those that this process has made and not seen yet.
+    fresh: Fresh,
     patience: Duration,
+    /// Places for events that wait for what becomes of them.
+    places: Semaphore,
     replies: Option<Replies>,
     counters: Counters,
     /// What senders of events must send, if anything.
@@ -83,10 +93,12 @@ impl Events {
             gateways,
             rules: Rules {
                 namespace: client_args.client_namespace.clone(),
-                others: client_args.namespaces(),
+                listed: client_args.namespaces(),
             },
             most_clients: usize::try_from(client_args.max_clients).unwrap_or(usize::MAX),
+            fresh: Fresh::default(),
             patience: args.patience(),
+            places: Semaphore::new(MOST_WAITING),
             replies: Replies::of(args, counters.clone())?,
             counters,
             token: None,
@@ -141,12 +153,11 @@ async fn answer(state: &AppState, request: Request, seen: &mut Seen) -> Result<A
     if !events.token.as_ref().is_none_or(|token| token.is_in(request.headers())) {
         return Err(Refusal::Token);
     }
-    let outcome = match request::read(&state.memory, request).await? {
-        (Mode::Batched, batch) => batch::store(events, &batch).await,
-        (_, event) => match event.first() {
-            Some(event) => one(events, event, seen).await,
-            None => Err(Refusal::Off),
-        },
+    // What is counted stays so until the answer is known.
+    let (mode, mut all, _held) = request::read(&state.memory, request, events.replies.is_some()).await?;
+    let outcome = match (mode, all.pop()) {
+        (Mode::Binary | Mode::Structured, Some(event)) => one(events, &event, seen).await,
+        (_, last) => batch::store(events, all.into_iter().chain(last)).await,
     };
     let word = outcome.as_ref().map_or_else(Refusal::reason, Answer::word);
     if seen.type_ != "none" {

@@ -1,11 +1,13 @@
 //! One client for one event: what is stored already, what has to be, and the answer.
 
-use jiff::Timestamp;
+use std::time::Duration;
+
 use serde_json::json;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::answer::{Answer, Refusal};
 use super::create::{Created, create};
+use super::replies::Place;
 use super::{Events, wait};
 use crate::api::cloud_event::CloudEvent;
 use crate::api::gateway::GatewayClient;
@@ -13,14 +15,27 @@ use crate::api::names::annotation;
 use crate::gateway::client;
 use crate::gateway::event::{self, Wanted};
 
+/// A PodGateway that has just been applied may be known elsewhere before it is here.
+const GATEWAY_GRACE: Duration = Duration::from_secs(3);
+/// How often is looked for it.
+const LOOK: Duration = Duration::from_millis(100);
+
 /// Stores the client and waits for what becomes of it.
 pub(super) async fn provision(events: &Events, wanted: &Wanted) -> Result<Answer, Refusal> {
-    let (deadline, changes) = (Instant::now() + events.patience, events.clients.changes());
-    if let Stored::Refused(refusal) = store(events, wanted, None).await? {
+    let (now, changes) = (Instant::now(), events.clients.changes());
+    // Without a place there is no waiting: who listens here is not for waiting events alone.
+    let place = events.places.try_acquire();
+    let until = |patience| if place.is_ok() { now + patience } else { now };
+    let stored = match no_gateway(events, wanted, until(GATEWAY_GRACE)).await? {
+        Some(_) if place.is_err() => return Err(Refusal::Unfinished),
+        Some(why) => refused(events, wanted, why).await?,
+        None => store(events, wanted, None).await?,
+    };
+    if let Stored::Refused(refusal) = stored {
         return Ok(Answer::Reply(refusal));
     }
     let name = wanted.name();
-    match wait::reply(events, changes, (&wanted.namespace, &name), deadline).await {
+    match wait::reply(events, changes, (&wanted.namespace, &name), until(events.patience)).await {
         Some(reply) => Ok(Answer::Reply(reply.into())),
         None if events.replies.is_some() => {
             to_sink(events, &wanted.namespace, &name).await?;
@@ -40,30 +55,53 @@ pub(super) enum Stored {
     Refused(Box<CloudEvent>),
 }
 
-/// Sees to it that the client is stored, if there can be one.
+/// Sees to it that the client is stored, if there can be one. Whether its gateway exists is for the reconciler to say.
 pub(super) async fn store(events: &Events, wanted: &Wanted, reply: Option<&str>) -> Result<Stored, Refusal> {
-    if !events.clients.is_ready() || !events.gateways.load().is_complete() {
-        return Err(Refusal::Unfilled);
-    }
-    if events.clients.get(&wanted.namespace, &wanted.name()).is_some() {
+    filled(events)?;
+    if is_known(events, wanted) {
         return Ok(Stored::Known);
     }
-    if let Some(why) = unknown(events, &wanted.gateway_name) {
-        return Ok(refusal(wanted, why));
-    }
-    if unfinished(events, &wanted.namespace) >= events.most_clients {
+    let place = (wanted.namespace.clone(), wanted.name());
+    let is_seen = |(namespace, name): &Place| events.clients.get(namespace, name).is_some();
+    let unfinished = || unfinished(events, &wanted.namespace);
+    if !events.fresh.admit(&place, events.most_clients, is_seen, unfinished) {
         return Err(Refusal::Crowded(wanted.namespace.clone()));
     }
-    Ok(match create(events, wanted, reply).await? {
+    let created = create(events, wanted, reply).await;
+    if !matches!(created, Ok(Created::New | Created::Known)) {
+        events.fresh.forget(&place);
+    }
+    match created? {
         Created::New => {
             if let Some(replies) = &events.replies {
                 replies.stored(&wanted.namespace, &wanted.name());
             }
-            Stored::New
+            Ok(Stored::New)
         }
-        Created::Known => Stored::Known,
-        Created::Refused(why) => refusal(wanted, why),
-    })
+        Created::Known => Ok(Stored::Known),
+        Created::Refused(why) => refused(events, wanted, why).await,
+    }
+}
+
+/// Why there will be no client; unless another replica, or a create whose answer was lost, has stored it meanwhile:
+/// quotas are asked before names.
+async fn refused(events: &Events, wanted: &Wanted, why: String) -> Result<Stored, Refusal> {
+    let name = wanted.name();
+    let stored = events.cluster.get_metadata::<GatewayClient>(&wanted.namespace, &name);
+    match stored.await {
+        Ok(Some(_)) => Ok(Stored::Known),
+        Ok(None) => Ok(Stored::Refused(event::refusal(wanted, why).into())),
+        Err(error) => Err(Refusal::of(error.failure)),
+    }
+}
+
+fn filled(events: &Events) -> Result<(), Refusal> {
+    let is_filled = events.clients.is_ready() && events.gateways.load().is_complete();
+    is_filled.then_some(()).ok_or(Refusal::Unfilled)
+}
+
+fn is_known(events: &Events, wanted: &Wanted) -> bool {
+    events.clients.get(&wanted.namespace, &wanted.name()).is_some()
 }
 
 /// Has the answer sent to the sink, by whichever replica is there by then.
@@ -73,7 +111,11 @@ pub(super) async fn to_sink(events: &Events, namespace: &str, name: &str) -> Res
     };
     let client = events.clients.get(namespace, name);
     let annotations = client.and_then(|client| client.metadata.annotations.clone());
-    if annotations.is_some_and(|annotations| annotations.contains_key(annotation::REPLY)) {
+    let mark = annotations
+        .as_ref()
+        .and_then(|annotations| annotations.get(annotation::REPLY));
+    // One that was lost is asked for once more.
+    if mark.is_some_and(|mark| mark == annotation::REPLY_TO_SINK || mark == annotation::REPLY_SENT) {
         return Ok(());
     }
     replies.promise(namespace, name);
@@ -85,8 +127,19 @@ pub(super) async fn to_sink(events: &Events, namespace: &str, name: &str) -> Res
     })
 }
 
-fn refusal(wanted: &Wanted, why: String) -> Stored {
-    Stored::Refused(event::refusal(wanted, why, Timestamp::now().to_string()).into())
+/// What to say where there is no such gateway, by the deadline, and no client either.
+async fn no_gateway(events: &Events, wanted: &Wanted, deadline: Instant) -> Result<Option<String>, Refusal> {
+    filled(events)?;
+    loop {
+        if is_known(events, wanted) {
+            return Ok(None);
+        }
+        let why = unknown(events, &wanted.gateway_name);
+        if why.is_none() || Instant::now() >= deadline {
+            return Ok(why);
+        }
+        sleep(LOOK).await;
+    }
 }
 
 /// What to say where there is no such gateway.

@@ -7,7 +7,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::Deserialize;
 
 use super::Error;
-use super::answer::Refusal;
 use super::counters::Counters;
 use super::letter::{Letter, What};
 use crate::api::cloud_event::CloudEvent;
@@ -103,13 +102,6 @@ impl Replies {
         let mut event = event.clone();
         event.extensions.extend(self.overrides.clone());
         dead_letters.unwrap_or(&self.sink).send(&event).await
-    }
-
-    /// Sends an event that nothing remembers.
-    pub(super) async fn now(&self, event: &CloudEvent) -> Result<(), Refusal> {
-        let sent = self.send(event, false).await;
-        self.counters.delivery(if sent.is_ok() { "sent" } else { "refused" });
-        sent.map_err(|_| Refusal::Unavailable(None))
     }
 }
 

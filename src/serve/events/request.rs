@@ -8,22 +8,25 @@ use axum::http::{HeaderMap, header};
 use super::answer::Refusal;
 use crate::api::cloud_event::{self, CloudEvent, Mode};
 use crate::serve::body;
-use crate::serve::memory::Memory;
+use crate::serve::memory::{Held, Memory};
 
 /// Longest body of one event.
 const EVENT_BYTES: usize = 64 << 10;
 /// Longest batch.
 const BATCH_BYTES: usize = 1 << 20;
-/// Most events of a batch.
-const BATCH_EVENTS: usize = 500;
 /// How long a sender may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The events of a request: one, unless it is a batch.
-pub(super) async fn read(memory: &Memory, request: Request) -> Result<(Mode, Vec<CloudEvent>), Refusal> {
+/// The events of a request: one, unless it is a batch; and the memory that is counted for them.
+pub(super) async fn read(
+    memory: &Memory,
+    request: Request,
+    takes_batches: bool,
+) -> Result<(Mode, Vec<CloudEvent>, Held), Refusal> {
     let (parts, body) = request.into_parts();
     let mode = mode(&parts.headers)?;
     let limit = match mode {
+        Mode::Batched if !takes_batches => return Err(Refusal::NoSink),
         Mode::Batched => BATCH_BYTES,
         Mode::Binary | Mode::Structured => EVENT_BYTES,
     };
@@ -37,10 +40,7 @@ pub(super) async fn read(memory: &Memory, request: Request) -> Result<(Mode, Vec
             vec![cloud_event::binary(headers, &body)?]
         }
     };
-    if events.len() > BATCH_EVENTS {
-        return Err(Refusal::Batch(BATCH_EVENTS));
-    }
-    Ok((mode, events))
+    Ok((mode, events, body.read()))
 }
 
 fn mode(headers: &HeaderMap) -> Result<Mode, Refusal> {
@@ -51,7 +51,9 @@ fn mode(headers: &HeaderMap) -> Result<Mode, Refusal> {
     {
         return Err(Refusal::Encoding);
     }
-    let content_type = match headers.get(header::CONTENT_TYPE) {
+    let mut content_types = headers.get_all(header::CONTENT_TYPE).iter();
+    let content_type = match content_types.next() {
+        Some(_) if content_types.next().is_some() => return Err(Refusal::Formats),
         Some(value) => Some(value.to_str().map_err(|_| Refusal::Format)?),
         None => None,
     };
