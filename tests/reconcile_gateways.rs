@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 use stationmaster::api::gateway::{Gateway, PodGateway};
 use stationmaster::clients::cluster::Cluster;
-use stationmaster::gateway::{InForce, Names, Rules, Surroundings, shared};
+use stationmaster::gateway::{Hooks, InForce, Names, Rules, Surroundings, shared};
 use stationmaster::reconcile::gateways::{Options, PodGateways};
 use stationmaster::reconcile::{self, Metrics, Shared};
 use tokio::sync::watch;
@@ -64,7 +64,11 @@ impl Process {
                 names: names.subscribe(),
                 flags: None,
                 options: Options {
-                    covered: vec!["setGateway".to_owned()],
+                    hooks: Hooks {
+                        labels: vec!["setGateway".to_owned()],
+                        annotations: vec!["setGateway".to_owned()],
+                        all: false,
+                    },
                     excluded: vec!["kube-system".to_owned()],
                     evict,
                 },

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
 
-use super::flag::{go_bool, label_key};
+use super::flag::{annotation_key, go_bool, label_key};
 use crate::api::gateway::{Gateway, GatewaySpec, InjectedContainer, Mark, Match, Sidecar, SidecarMode, Unresolved};
 use crate::api::names::label::SET_GATEWAY;
+use crate::gateway::Hooks;
 
 /// The name of the gateway that flags make.
 const NAME: &str = "default";
@@ -139,33 +140,45 @@ pub struct GatewayArgs {
         hide_default_value = true
     )]
     pub configmap_name: String,
-    /// Labels that the cluster was told of.
+    /// What the cluster was told of.
     #[command(flatten)]
-    pub labels: LabelArgs,
+    pub hooks: HookArgs,
     /// Search domains, options and nameservers of the cluster.
     #[arg(long, value_name = "FILE", default_value = "/etc/resolv.conf")]
     pub resolv_conf: PathBuf,
 }
 
-/// Labels whose pods are not created while nobody answers for them.
+/// Which pods the cluster asks about: the same for `serve` and `manifests`.
 #[derive(Debug, Clone, Args)]
-pub struct LabelArgs {
+pub struct HookArgs {
     /// Label that marks pods for a gateway, besides setGateway: no such pod is created while no server answers. Repeat it
     /// for more, and pass the same to `serve` and `manifests`.
     #[arg(long = "gateway-label", value_name = "KEY", value_parser = label_key)]
     gateway_labels: Vec<String>,
+    /// Annotation that marks pods for a gateway, besides setGateway: such pods are asked about too, and created without a
+    /// gateway while no server answers. Repeat it for more, and pass the same to both.
+    #[arg(long = "gateway-annotation", value_name = "KEY", value_parser = annotation_key)]
+    gateway_annotations: Vec<String>,
+    /// A gateway is for pods without a mark too (--setGatewayDefault, or a PodGateway with default): all pods are asked
+    /// about. Pass the same to both.
+    #[arg(long, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = go_bool, action = ArgAction::Set)]
+    gateway_default: bool,
 }
 
-impl LabelArgs {
-    /// Their keys, each once.
+impl HookArgs {
+    /// What they cover, each key once.
     #[must_use]
-    pub fn keys(&self) -> Vec<String> {
-        with_the_usual(&self.gateway_labels)
+    pub fn hooks(&self) -> Hooks {
+        Hooks {
+            labels: with_the_usual(&self.gateway_labels),
+            annotations: with_the_usual(&self.gateway_annotations),
+            all: self.gateway_default,
+        }
     }
 }
 
 /// The key that the original's users have, and others, each once.
-pub(super) fn with_the_usual(keys: &[String]) -> Vec<String> {
+fn with_the_usual(keys: &[String]) -> Vec<String> {
     let mut all = vec![SET_GATEWAY.to_owned()];
     for key in keys {
         if !all.contains(key) {
@@ -439,7 +452,7 @@ mod tests {
 
     #[test]
     fn labels_come_besides_the_usual_one() {
-        let keys = |flags: &[&str]| parsed(flags).map(|args| args.labels.keys());
+        let keys = |flags: &[&str]| parsed(flags).map(|args| args.hooks.hooks().labels);
         assert_eq!(keys(&[]).unwrap(), ["setGateway"]);
         let flags = [
             "--gateway-label=a.b/c",

@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args};
+use clap::Args;
 
-use super::flag::{annotation_key, go_bool};
-use super::gateway::{LabelArgs, with_the_usual};
+use super::gateway::HookArgs;
 use crate::resources::Selector;
 
 /// Flags of `manifests`: how the API server reaches the webhooks.
@@ -43,30 +42,15 @@ pub struct ManifestsArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Pods behind a gateway")]
 pub struct PodArgs {
-    /// Labels, which can be relied on.
+    /// By their marks.
     #[command(flatten)]
-    pub labels: LabelArgs,
-    /// Annotation that marks pods for a gateway, besides setGateway: such pods are asked about too, and created without a
-    /// gateway while no server answers. Repeat it for more.
-    #[arg(long = "gateway-annotation", value_name = "KEY", value_parser = annotation_key)]
-    gateway_annotations: Vec<String>,
-    /// A gateway is for pods without a mark too (--setGatewayDefault, or a PodGateway with default): ask about all pods.
-    #[arg(long, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = go_bool, action = ArgAction::Set)]
-    pub gateway_default: bool,
+    pub hooks: HookArgs,
     /// Only pods of these namespaces: `a=b,c in (d,e),!f`; the pod-gateway chart has `routed-gateway=true`.
     #[arg(long, value_name = "SELECTOR")]
     pub namespace_selector: Option<Selector>,
     /// No pods of this namespace; repeat it for more. Never asked about are those of kube-system and of --service.
     #[arg(long = "exclude-namespace", value_name = "NAMESPACE")]
     pub exclude_namespaces: Vec<String>,
-}
-
-impl PodArgs {
-    /// Keys of annotations that mark pods, each once.
-    #[must_use]
-    pub fn annotations(&self) -> Vec<String> {
-        with_the_usual(&self.gateway_annotations)
-    }
 }
 
 #[cfg(test)]

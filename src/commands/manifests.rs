@@ -12,6 +12,7 @@ use super::crds::yaml;
 use crate::api;
 use crate::api::registration::{Authority, Place, Pods, Registration};
 use crate::cli::ManifestsArgs;
+use crate::gateway::Hooks;
 use crate::resources::Selector;
 
 /// Prints everything.
@@ -67,10 +68,15 @@ fn pods(args: &ManifestsArgs, place: &Place) -> Pods {
         Place::Url(_) => None,
     };
     let pods = &args.pods;
+    let Hooks {
+        labels,
+        annotations,
+        all,
+    } = pods.hooks.hooks();
     Pods {
-        labels: pods.labels.keys(),
-        annotations: pods.annotations(),
-        all: pods.gateway_default,
+        labels,
+        annotations,
+        all,
         namespaces: pods
             .namespace_selector
             .as_ref()

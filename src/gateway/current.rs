@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use super::injection::names;
 use super::select::{Rank, Selected, select};
 use super::selector::{Labels, selects};
-use super::{Addresses, Error, Injection, Marks, Missing, Surroundings};
+use super::{Addresses, Error, Hooks, Injection, Marks, Missing, Surroundings};
 use crate::api::gateway::Gateway;
 use crate::api::names::label;
 use crate::api::review::Cause;
@@ -44,8 +44,8 @@ pub fn shared(in_force: InForce) -> Shared {
 pub struct Rules {
     /// A mark that is neither true nor false refuses the pod, as upstream does.
     pub strict_marks: bool,
-    /// Labels whose pods must not be created while it is not known what they mean.
-    pub guarded: Vec<String>,
+    /// What the cluster asks about. Pods with such a label must not be created while it is not known what it means.
+    pub hooks: Hooks,
 }
 
 /// What is known of namespaces.
@@ -89,10 +89,9 @@ impl InForce {
         &self.gateways
     }
 
-    /// Whether pods with that label are not created while no server answers.
-    #[must_use]
-    pub fn guards(&self, label: &str) -> bool {
-        self.rules.guarded.iter().any(|guarded| guarded == label)
+    /// What the cluster asks about.
+    pub(super) fn hooks(&self) -> &Hooks {
+        &self.rules.hooks
     }
 
     /// Whether there are no others: until then a missing one means nothing.
@@ -147,7 +146,7 @@ impl InForce {
     }
 
     fn is_guarded(&self, marks: &impl Marks) -> Result<bool, Error> {
-        for key in &self.rules.guarded {
+        for key in &self.rules.hooks.labels {
             if marks.label(key)?.is_some() {
                 return Ok(true);
             }
@@ -216,7 +215,10 @@ mod tests {
     fn in_force(gateways: Vec<Gateway>, is_complete: bool) -> InForce {
         let rules = Rules {
             strict_marks: false,
-            guarded: vec!["setGateway".to_owned()],
+            hooks: Hooks {
+                labels: vec!["setGateway".to_owned()],
+                ..Hooks::default()
+            },
         };
         InForce::new(gateways, (&surroundings(), &addresses()), rules, is_complete)
     }

@@ -8,6 +8,7 @@ pub mod event;
 mod eviction;
 #[cfg(test)]
 mod fixture;
+mod hooks;
 mod injection;
 mod lists;
 mod marks;
@@ -27,6 +28,7 @@ pub use addresses::{Addresses, News};
 pub use audit::{Finding, Owner, Standing, finding, message, stamped_by, standing};
 pub use current::{Choice, Current, InForce, Namespaces, Rules, Shared, shared, unresolved_names};
 pub use eviction::{Evictions, replacement};
+pub use hooks::Hooks;
 pub use injection::{Injection, Missing, Surroundings};
 pub use marks::Marks;
 pub use mutate::{Decision, Outcome, mutate};

@@ -185,7 +185,6 @@ fn is_host_name(name: &str) -> bool {
 fn oddities(spec: &GatewaySpec, in_force: &InForce) -> Vec<String> {
     let rule = &spec.matches;
     let incomplete = spec.gateway.parse::<IpAddr>().is_ok() || !spec.gateway.contains('.');
-    let unguarded = rule.label.as_ref().filter(|label| !in_force.guards(&label.key));
     let mut oddities = Vec::new();
     if incomplete && !spec.gateway.is_empty() {
         oddities.push(
@@ -199,13 +198,7 @@ fn oddities(spec: &GatewaySpec, in_force: &InForce) -> Vec<String> {
         oddities
             .push("spec.dnsPolicy None without spec.dns: pods without nameservers of their own will be refused".into());
     }
-    if let Some(label) = unguarded {
-        oddities.push(format!(
-            "pods with the label {} are created without the gateway while no server answers: pass --gateway-label={} to \
-             `manifests` and `serve`",
-            label.key, label.key
-        ));
-    }
+    oddities.extend(in_force.hooks().gaps(rule));
     oddities
 }
 
@@ -213,13 +206,16 @@ fn oddities(spec: &GatewaySpec, in_force: &InForce) -> Vec<String> {
 mod tests {
     use serde_json::json;
 
-    use super::super::Rules;
     use super::super::fixture::{addresses, surroundings};
+    use super::super::{Hooks, Rules};
     use super::*;
 
     fn known() -> InForce {
         let rules = Rules {
-            guarded: vec!["setGateway".to_owned()],
+            hooks: Hooks {
+                labels: vec!["setGateway".to_owned()],
+                ..Hooks::default()
+            },
             ..Rules::default()
         };
         let foo = json!({"gateway": "foo.example.org", "match": {"label": {"key": "setGateway", "value": "foo"}}});
@@ -308,7 +304,7 @@ mod tests {
             ("/gateway", json!("10.0.0.1"), "is an address"),
             ("/gateway", json!("vpn"), "has no dot"),
             ("/match", json!({}), "no pod gets the gateway"),
-            ("/match/label/key", json!("other"), "--gateway-label=other"),
+            ("/match/label/key", json!("other"), "--gateway-label other"),
         ] {
             let warnings = warned(pointer, value);
             assert!(warnings.len() == 1 && warnings[0].contains(expected), "{warnings:?}");

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use k8s_openapi::jiff::Timestamp;
 
-use super::{Labels, Overlap};
+use super::{Hooks, Labels, Overlap};
 use crate::api::gateway::{PodGateway, PodGatewayStatus};
 use crate::api::names::{condition_type, reason};
 use crate::condition::{self, Claim};
@@ -41,8 +41,8 @@ pub struct Observed<'a> {
     pub names: &'a dyn Fn(&str) -> Known,
     /// Why the gateway is not in force, and what to change.
     pub overlap: Option<String>,
-    /// Keys of the labels that a webhook with the failure policy Fail covers.
-    pub covered: &'a [String],
+    /// What the cluster asks about.
+    pub hooks: &'a Hooks,
     /// All namespaces with their labels.
     pub namespaces: &'a [(String, Labels)],
     /// Nothing, while pods have not all been looked at.
@@ -71,7 +71,7 @@ pub fn status(gateway: &PodGateway, observed: &Observed<'_>, now: &Time) -> PodG
         status.uninjected_pods = counts.uninjected;
     }
     let resolution = Resolution::of(spec, observed.names);
-    let mut claims = vec![enforced::claim(&spec.matches, observed.covered)];
+    let mut claims = vec![enforced::claim(&spec.matches, observed.hooks)];
     claims.push(security::claim(spec, observed.namespaces));
     claims.extend(resolution.as_ref().map(Resolution::claim));
     claims.extend(ready(observed.overlap.as_deref(), resolution.as_ref()));

@@ -45,11 +45,20 @@ fn told(gateway: &PodGateway, (vpn, dns): (Known, Known)) -> PodGatewayStatus {
     told_of(gateway, (vpn, dns), &[])
 }
 
+/// The usual key alone.
+fn covered() -> Hooks {
+    Hooks {
+        labels: vec!["setGateway".to_owned()],
+        annotations: vec!["setGateway".to_owned()],
+        all: false,
+    }
+}
+
 fn told_of(gateway: &PodGateway, (vpn, dns): (Known, Known), namespaces: &[(String, Labels)]) -> PodGatewayStatus {
     let observed = Observed {
         names: &|name| if name.starts_with("vpn") { vpn } else { dns },
         overlap: None,
-        covered: &["setGateway".to_owned()],
+        hooks: &covered(),
         namespaces,
         counts: None,
     };
@@ -165,7 +174,7 @@ fn an_overlap_keeps_a_gateway_out_of_force() {
     let observed = Observed {
         names: &|_| UNASKED,
         overlap: Some("it matches the same pods as foo".to_owned()),
-        covered: &[],
+        hooks: &Hooks::default(),
         namespaces: &[],
         counts: None,
     };
@@ -180,8 +189,8 @@ fn an_overlap_keeps_a_gateway_out_of_force() {
 fn what_no_hook_enforces_is_told_with_the_flag() {
     let mut gateway = stored();
     gateway.spec.matches.label.as_mut().unwrap().key = "team/vpn".to_owned();
-    let flag = "pods with the label team/vpn are created without the gateway while no server answers; pass \
-                --gateway-label team/vpn to `stationmaster manifests` and to `stationmaster serve`";
+    let flag = "pods with the label team/vpn are created without the gateway, since no server is asked about them; pass \
+                --gateway-label team/vpn to `stationmaster manifests` and `serve`";
     assert_eq!(
         said(&told(&gateway, (GOOD, GOOD)), "Enforced"),
         ("False", "NoFailHook", flag)

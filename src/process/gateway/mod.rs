@@ -89,7 +89,7 @@ impl Followed {
             resolv,
             rules: Rules {
                 strict_marks: args.gateway.strict_labels,
-                guarded: args.gateway.labels.keys(),
+                hooks: args.gateway.hooks.hooks(),
             },
             in_force: shared(InForce::default()),
             names: watch::Sender::default(),
@@ -124,7 +124,7 @@ impl Followed {
             names: self.names.subscribe(),
             flags: self.flags.clone(),
             options: Options {
-                covered: args.gateway.labels.keys(),
+                hooks: args.gateway.hooks.hooks(),
                 excluded: own.into_iter().chain([KUBE_SYSTEM.to_owned()]).collect(),
                 evict: args.controllers.evict_uninjected,
             },

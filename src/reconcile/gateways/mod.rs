@@ -20,14 +20,14 @@ use tokio_util::sync::CancellationToken;
 use super::metrics::Metrics;
 use crate::api::gateway::{Gateway, PodGateway};
 use crate::clients::cluster::{Cluster, NamespaceMetadata, Watched};
-use crate::gateway::{self, Evictions, InForce, Labels, Names, Namespaces};
+use crate::gateway::{self, Evictions, Hooks, InForce, Labels, Names, Namespaces};
 use roll::Roll;
 
 /// How the auditor works.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Keys of the labels that a webhook with the failure policy Fail covers.
-    pub covered: Vec<String>,
+    /// Which pods the cluster asks about.
+    pub hooks: Hooks,
     /// Namespaces whose pods no webhook is asked about.
     pub excluded: Vec<String>,
     /// Pods that should be behind a gateway, are not and have a controller are evicted.

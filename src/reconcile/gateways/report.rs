@@ -109,7 +109,7 @@ impl Look {
         let observed = Observed {
             names: &known,
             overlap: clash.map(|clash| overlap(clash, flags == Some(&*clash.other))),
-            covered: &ctx.with.options.covered,
+            hooks: &ctx.with.options.hooks,
             namespaces: &self.namespaces,
             counts: tally.filter(|tally| tally.open == 0).map(|tally| tally.counts),
         };
