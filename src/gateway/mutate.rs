@@ -326,6 +326,7 @@ mod tests {
     #[test]
     fn what_others_made_of_ours_is_kept() {
         let current = current(|_| ());
+        let variables = json!([{"name": "gateway"}, {"name": "DNS"}, {"name": "DNS_ips"}, {"name": "K8S_DNS_ips"}]);
         let stamp = current.all()[0].injection.as_ref().unwrap().stamp.clone();
         let mut object = pod();
         object["metadata"]["annotations"] = json!({"gateway.stationmaster.dev/injected": stamp});
@@ -336,9 +337,9 @@ mod tests {
                 "searches": ["media.svc.cluster.local", "svc.cluster.local"],
                 "nameservers": ["192.0.2.7", "192.0.2.53"],
             },
-            "containers": [{"name": "app"}, {"name": "gateway-sidecar", "image": "mirror/sidecar:1"}],
-            "initContainers": [{"name": "gateway-init"}],
-            "volumes": [{"name": "gateway-configmap"}],
+            "containers": [{"name": "app"}, {"name": "gateway-sidecar", "image": "mirror/sidecar:1", "env": variables}],
+            "initContainers": [{"name": "gateway-init", "command": ["/bin/init.sh"], "env": variables}],
+            "volumes": [{"name": "gateway-configmap", "configMap": {"name": "settings"}}],
         });
         let decision = decided(&request(&object), &current).unwrap();
         assert_eq!(decision, chosen(left(Outcome::Unchanged, Vec::new())));

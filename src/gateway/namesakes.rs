@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use crate::api::names::injected;
 use crate::api::pod::{Named, PodSpec};
-use crate::api::review::{Cause, Members};
+use crate::api::review::{Cause, Fragment, Members};
 
 /// A list of a pod that gateways add to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +23,7 @@ pub(super) struct Namesake {
     /// It has what ours have, whatever else was made of it.
     pub(super) is_like_ours: bool,
     index: usize,
+    does: Does,
 }
 
 impl Namesake {
@@ -36,16 +37,24 @@ impl Namesake {
         ] {
             for (index, element) in elements.iter().flatten().enumerate() {
                 if let Some(name) = place.names().iter().find(|name| **name == element.name.0) {
+                    let (is_like_ours, does) = place.look(members, index)?;
                     all.push(Self {
                         place,
                         name,
-                        is_like_ours: place.is_like_ours(members, index)?,
+                        is_like_ours,
                         index,
+                        does,
                     });
                 }
             }
         }
         Ok(all)
+    }
+
+    /// Whether it is like ours and does what `ours` does. Its image may be another one's copy, and more may be set.
+    pub(super) fn does_as(&self, ours: &Fragment) -> bool {
+        let ours: Result<Element<'_>, _> = serde_json::from_str(ours.text());
+        self.is_like_ours && ours.is_ok_and(|ours| ours.does() == self.does)
     }
 
     /// What is told to whoever meant it as his own.
@@ -77,13 +86,19 @@ impl Place {
         }
     }
 
-    fn is_like_ours(self, members: &Members<'_>, index: usize) -> Result<bool, serde_json::Error> {
+    /// Whether the element is like ours, and what it does.
+    fn look(self, members: &Members<'_>, index: usize) -> Result<(bool, Does), serde_json::Error> {
         let list = members.get(self.field()).map_or("[]", RawValue::get);
-        let elements: Vec<Element<'_>> = serde_json::from_str(list)?;
-        Ok(elements.get(index).is_some_and(|element| match self {
+        let mut elements: Vec<Element<'_>> = serde_json::from_str(list)?;
+        if index >= elements.len() {
+            return Ok((false, Does::default()));
+        }
+        let element = elements.swap_remove(index);
+        let is_like_ours = match self {
             Self::InitContainers | Self::Containers => element.has_our_variables(),
             Self::Volumes => element.config_map.is_some(),
-        }))
+        };
+        Ok((is_like_ours, element.does()))
     }
 }
 
@@ -93,11 +108,42 @@ impl Place {
 struct Element<'a> {
     #[serde(borrow, default)]
     env: Option<Vec<Named<'a>>>,
-    #[serde(borrow, default)]
-    config_map: Option<&'a RawValue>,
+    #[serde(default)]
+    command: Option<Vec<String>>,
+    #[serde(default)]
+    args: Option<Vec<String>>,
+    #[serde(default)]
+    restart_policy: Option<String>,
+    #[serde(default)]
+    config_map: Option<ConfigMap>,
+}
+
+/// The source of a volume.
+#[derive(Deserialize)]
+struct ConfigMap {
+    #[serde(default)]
+    name: Option<String>,
+}
+
+/// What a container runs, and whose scripts a volume has.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Does {
+    command: Vec<String>,
+    args: Vec<String>,
+    restart_policy: Option<String>,
+    config_map: Option<String>,
 }
 
 impl Element<'_> {
+    fn does(self) -> Does {
+        Does {
+            command: self.command.unwrap_or_default(),
+            args: self.args.unwrap_or_default(),
+            restart_policy: self.restart_policy,
+            config_map: self.config_map.and_then(|source| source.name),
+        }
+    }
+
     fn has_our_variables(&self) -> bool {
         let ours = [
             injected::GATEWAY,
@@ -145,6 +191,35 @@ mod tests {
     }
 
     #[test]
+    fn ours_is_known_by_what_it_does() {
+        let ours = json!({
+            "name": "gateway-init", "image": "init:1", "command": ["/bin/init.sh"],
+            "env": [{"name": "gateway"}, {"name": "DNS"}, {"name": "DNS_ips"}, {"name": "K8S_DNS_ips"}],
+        });
+        let with = |field: &str, value: Value| {
+            let mut changed = ours.clone();
+            changed[field] = value;
+            changed
+        };
+        for (found, does) in [
+            (ours.clone(), true),
+            (with("image", json!("mirror/init:1")), true),
+            (with("resources", json!({"limits": {"cpu": "1"}})), true),
+            (with("args", json!([])), true),
+            (with("args", json!(["--nothing"])), false),
+            (with("command", json!(["true"])), false),
+            (with("command", json!(null)), false),
+            (with("env", json!([])), false),
+            (with("restartPolicy", json!("Always")), false),
+        ] {
+            let text = json!({"initContainers": [found]}).to_string();
+            let members = serde_json::from_str(&text).unwrap();
+            let all = Namesake::all(&members, &PodSpec::of(&members).unwrap()).unwrap();
+            assert_eq!(all[0].does_as(&Fragment::of(&ours)), does, "{found}");
+        }
+    }
+
+    #[test]
     fn a_volume_is_known_by_its_config_map() {
         for (source, is_like_ours) in [
             (json!({"name": "gateway-configmap", "configMap": {"name": "a"}}), true),
@@ -154,6 +229,13 @@ mod tests {
             let spec = json!({"volumes": [{"name": "data"}, source]});
             let expected = (Place::Volumes, "gateway-configmap", is_like_ours, 1);
             assert_eq!(namesakes(&spec), [expected]);
+            let text = spec.to_string();
+            let members = serde_json::from_str(&text).unwrap();
+            let all = Namesake::all(&members, &PodSpec::of(&members).unwrap()).unwrap();
+            for (name, does) in [("a", is_like_ours), ("b", false)] {
+                let ours = Fragment::of(&json!({"name": "gateway-configmap", "configMap": {"name": name}}));
+                assert_eq!(all[0].does_as(&ours), does, "{spec} {name}");
+            }
         }
     }
 }

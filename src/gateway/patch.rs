@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::lists::{End, Lists};
-use super::namesakes::Namesake;
+use super::namesakes::{Namesake, Place};
 use super::{Error, Injection};
 use crate::api::names::annotation;
 use crate::api::pod::{PodMetadata, PodSpec, text};
-use crate::api::review::{Cause, Members, PatchOperation};
+use crate::api::review::{Cause, Fragment, Members, PatchOperation};
 use crate::api::text::Text;
 
 /// A pod that gets a gateway, and what it has of one.
@@ -25,7 +25,8 @@ enum Stamp {
     Missing,
     /// It is a copy of a pod that had another state of the gateway, or another gateway.
     Old,
-    /// Elements that are there may have been changed by others since, and stay. It vouches for none that is missing.
+    /// Elements that are there may have been changed by others since, and stay if they still do what ours do: the
+    /// annotation can be a copy. It vouches for none that is missing.
     InForce,
 }
 
@@ -69,13 +70,21 @@ impl<'p, 'a> Pod<'p, 'a> {
         for (name, element, is_first) in injection.elements() {
             if let (Some(element), Some(place)) = (element, injection.place(name)) {
                 let end = if is_first { End::First } else { End::Last };
-                lists.at(place).put(&mut patch, (name, element), end, keep);
+                let stays = keep && self.has(name, place, element);
+                lists.at(place).put(&mut patch, (name, element), end, stays);
             }
         }
         if !keep {
             self.restamp(&mut patch, &injection.stamp);
         }
         patch
+    }
+
+    /// Whether the pod has that element, or what others have made of it.
+    fn has(&self, name: &str, place: Place, element: &Fragment) -> bool {
+        let mut found = self.namesakes.iter();
+        let found = found.find(|one| one.name == name && one.place == place);
+        found.is_some_and(|one| one.does_as(element))
     }
 
     /// What a copy has of another state of the gateway: elements that moved, and those that are no more.
