@@ -10,6 +10,6 @@ mod validate;
 
 pub use known::{find, unknown};
 pub use plan::{End, Plan, had_pod, plan, wake};
-pub use pod::{Defaults, pod, pod_name};
+pub use pod::{Defaults, is_shortened, pod, pod_name};
 pub use status::{Hold, Observed, Transition, status, transition};
 pub use validate::{faults, validate};

@@ -14,6 +14,8 @@ const CONTAINER: &str = "client";
 const NAME_BYTES: usize = 63;
 /// Of a name that is too long so much stays, before a dash and a hash.
 const KEPT_BYTES: usize = 52;
+/// Of the hash, in hexadecimal digits.
+const HASH_BYTES: usize = 10;
 
 /// What a client's container is when the client does not say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +38,15 @@ pub fn pod_name(client: &str) -> String {
     let digest = Sha256::digest(client);
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);
-    format!("{kept}-{:010x}", u64::from_be_bytes(first) >> 24)
+    format!("{kept}-{:0HASH_BYTES$x}", u64::from_be_bytes(first) >> 24)
+}
+
+/// Whether a pod's name can be a shortened one.
+#[must_use]
+pub fn is_shortened(pod: &str) -> bool {
+    let is_digit = |letter: u8| matches!(letter, b'0'..=b'9' | b'a'..=b'f');
+    let hash = pod.rsplit_once('-').map_or("", |(_, hash)| hash);
+    hash.len() == HASH_BYTES && hash.bytes().all(is_digit)
 }
 
 /// The pod to create, behind `gateway` and behind no other of those in force.
@@ -234,5 +244,16 @@ mod tests {
             "{}",
             pod_name(&dotted)
         );
+        for (name, shortened) in [
+            (&*one, true),
+            (&pod_name(&dotted), true),
+            (&longest, false),
+            ("web-0123456789", true),
+            ("web-012345678g", false),
+            ("web-012345678", false),
+            ("0123456789", false),
+        ] {
+            assert_eq!(is_shortened(name), shortened, "{name}");
+        }
     }
 }

@@ -21,7 +21,7 @@ use crate::api::gateway::{ClientPod, GatewayClient};
 use crate::api::names::label::CLIENT_UID;
 use crate::clients::cluster::Watched;
 use crate::dispatch::withheld;
-use crate::gateway::client::pod_name;
+use crate::gateway::client::{is_shortened, pod_name};
 use crate::reconcile::Shared;
 use crate::reconcile::backlog::Backlog;
 use crate::reconcile::error::Error;
@@ -149,8 +149,8 @@ fn owners<'c>(
         .clients
         .get(&namespace, &name)
         .map(|client| ObjectRef::from_obj(&*client));
-    // Deleted, and its name was a shortened one.
-    let shortened = known.is_none().then(|| {
+    // Deleted, and its name was a shortened one: the only one for which all clients are looked through.
+    let shortened = (known.is_none() && is_shortened(&pod.name)).then(|| {
         let all = clients.clients.all().into_iter();
         let pod = pod.name.clone();
         all.filter(move |client| {
