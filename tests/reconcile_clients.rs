@@ -36,9 +36,11 @@ impl Process {
         let cluster = Cluster::from(fake.client());
         let stop = CancellationToken::new();
         let (clients, watch) = cluster.watched(stop.clone());
+        let (namespaces, second) = cluster.watched(stop.clone());
         let clients = Clients {
             clients,
             gateways: gateway::shared(in_force),
+            namespaces: Some(namespaces),
             defaults: Defaults {
                 image: "alpine/curl".into(),
                 command: vec!["sleep".into(), "infinity".into()],
@@ -59,7 +61,7 @@ impl Process {
         };
         let run = reconcile::run(shared, stop);
         Self(tokio::spawn(async move {
-            tokio::join!(watch, run);
+            tokio::join!(watch, second, run);
         }))
     }
 
@@ -76,6 +78,12 @@ impl Drop for Process {
 }
 
 fn in_force(names: &[&str], is_complete: bool) -> InForce {
+    selecting(names, is_complete, None)
+}
+
+/// Gateways for the namespaces of that team.
+fn selecting(names: &[&str], is_complete: bool, team: Option<&str>) -> InForce {
+    let selector = |team: &str| serde_json::from_value(json!({"matchLabels": {"team": team}})).unwrap();
     let gateway = |name: &&str| Gateway {
         name: (*name).into(),
         spec: GatewaySpec {
@@ -84,6 +92,7 @@ fn in_force(names: &[&str], is_complete: bool) -> InForce {
                     key: "setGateway".into(),
                     value: Some(format!("by-{name}")),
                 }),
+                namespace_selector: team.map(selector),
                 ..Match::default()
             },
             ..GatewaySpec::default()
@@ -303,6 +312,36 @@ async fn an_unknown_gateway_is_refused_once_all_are_known() {
         ("Pending".into(), "GatewaysNotKnownYet".into())
     );
     fake.expect_silence().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_for_other_namespaces_gives_no_pod() {
+    let namespace = |team: &str| json!({"metadata": {"name": "default", "namespace": "", "labels": {"team": team}}});
+    let fake = prepared();
+    fake.put("namespaces", namespace("b"));
+    let _process = Process::with(&fake, selecting(&["foo"], true, Some("a")));
+    fake.expect(STATUS).await;
+    let (phase, message) = told(&fake);
+    assert_eq!(
+        (&*phase, reason(&fake, "PodCreated")),
+        ("Failed", "NotForNamespace".into())
+    );
+    assert!(
+        message.starts_with("gateway \"foo\" is not for namespace \"default\": "),
+        "{message}"
+    );
+    fake.expect_silence().await;
+
+    // One that is not known is waited for.
+    let fake = prepared();
+    let _process = Process::with(&fake, selecting(&["foo"], true, Some("a")));
+    fake.expect(STATUS).await;
+    assert_eq!(
+        (told(&fake).0, reason(&fake, "PodCreated")),
+        ("Pending".into(), "NamespaceNotKnownYet".into())
+    );
+    fake.put("namespaces", namespace("a"));
+    fake.expect(CREATE).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -187,6 +187,10 @@ pub mod reason {
     pub const UNKNOWN_GATEWAY: &str = "UnknownGateway";
     /// The gateways are not known yet; looked again.
     pub const GATEWAYS_UNKNOWN: &str = "GatewaysNotKnownYet";
+    /// The gateway is for other namespaces.
+    pub const NOT_FOR_NAMESPACE: &str = "NotForNamespace";
+    /// The client's namespace is not known yet; looked again.
+    pub const NAMESPACE_UNKNOWN: &str = "NamespaceNotKnownYet";
     /// The client asks for what no client may have.
     pub const NOT_ALLOWED: &str = "NotAllowed";
     /// Another owner's pod has the name that this client's pod needs.

@@ -126,7 +126,7 @@ impl InForce {
         for current in &self.gateways {
             let selected = select(&current.gateway.spec.matches, marks)?;
             let better = best.as_ref().is_none_or(|(_, best)| selected.by > best.by);
-            if selected.by > Rank::Nothing && better && is_for(current, namespace, namespaces)? {
+            if selected.by > Rank::Nothing && better && is_for(&current.gateway, namespace, namespaces)? {
                 best = Some((current, selected));
             } else {
                 unclear.extend(selected.unclear);
@@ -155,11 +155,12 @@ impl InForce {
     }
 }
 
-fn is_for(current: &Current, namespace: &str, namespaces: &dyn Namespaces) -> Result<bool, Error> {
-    let selector: Option<&LabelSelector> = current.gateway.spec.matches.namespace_selector.as_ref();
+/// Whether a gateway is for pods of a namespace.
+pub(super) fn is_for(gateway: &Gateway, namespace: &str, namespaces: &dyn Namespaces) -> Result<bool, Error> {
+    let selector: Option<&LabelSelector> = gateway.spec.matches.namespace_selector.as_ref();
     let Some(selector) = selector else { return Ok(true) };
     let labels = namespaces.labels(namespace).ok_or_else(|| Error::UnknownNamespace {
-        gateway: current.gateway.name.clone(),
+        gateway: gateway.name.clone(),
         namespace: namespace.to_owned(),
     })?;
     Ok(selects(selector, &labels))

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::served::until_served;
 use crate::api::gateway::GatewayClient;
 use crate::cli::{Component, ServeArgs};
-use crate::clients::cluster::{Cluster, Watched};
+use crate::clients::cluster::{Cluster, NamespaceMetadata, Watched};
 use crate::gateway::Shared;
 use crate::reconcile::gateway_clients::Clients;
 
@@ -37,12 +37,13 @@ pub(super) fn watch(
 pub(super) fn controlled(
     args: &ServeArgs,
     clients: Option<&Watched<GatewayClient>>,
-    gateways: Option<Shared>,
+    (gateways, namespaces): (Option<Shared>, Option<Watched<NamespaceMetadata>>),
 ) -> Option<Clients> {
     let clients = clients.filter(|_| args.is_on(Component::Controllers))?;
     Some(Clients {
         clients: clients.clone(),
         gateways: gateways?,
+        namespaces,
         defaults: args.client.defaults(),
         retention: args.client.client_retention,
     })

@@ -70,7 +70,8 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     let gateways = behind.as_ref().map(|(behind, _)| behind.answering(&mut registry));
     let (clients, clients_watch) = clients::watch(args, cluster.as_ref());
     let in_force = gateways.as_ref().map(Gateways::in_force);
-    let controlled = clients::controlled(args, clients.as_ref(), in_force.clone());
+    let namespaces = gateways.as_ref().and_then(Gateways::namespaces);
+    let controlled = clients::controlled(args, clients.as_ref(), (in_force.clone(), namespaces));
     let (events, filled) =
         events::events(args, (cluster.as_ref(), clients, in_force), &readiness, &mut registry).await?;
     let state = State {

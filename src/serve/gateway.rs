@@ -85,6 +85,12 @@ impl Gateways {
         Arc::clone(&self.in_force)
     }
 
+    /// The namespaces, where PodGateways are read.
+    #[must_use]
+    pub fn namespaces(&self) -> Option<Watched<NamespaceMetadata>> {
+        self.namespaces.0.clone()
+    }
+
     /// Asks the domain whether a PodGateway may be written.
     pub(super) fn validate(&self, request: &AdmissionRequest<'_>) -> Result<Verdict, Refusal> {
         let decided = validate(request, &self.in_force.load());

@@ -7,9 +7,9 @@ use kube::Resource;
 
 use super::memory::Memory;
 use crate::api::gateway::{ClientPod, GatewayClient, GatewayClientStatus};
-use crate::clients::cluster::{Cluster, Watched};
-use crate::gateway;
+use crate::clients::cluster::{Cluster, NamespaceMetadata, Watched};
 use crate::gateway::client::{Defaults, Observed, status, transition};
+use crate::gateway::{self, Labels, Namespaces};
 use crate::reconcile::context::now;
 use crate::reconcile::error::Error;
 use crate::reconcile::events::Events;
@@ -19,6 +19,7 @@ pub(super) struct Context {
     pub(super) cluster: Cluster,
     pub(super) pods: Watched<ClientPod>,
     pub(super) gateways: gateway::Shared,
+    pub(super) namespaces: Option<Watched<NamespaceMetadata>>,
     pub(super) defaults: Defaults,
     pub(super) retention: Duration,
     pub(super) memory: Arc<Memory>,
@@ -42,6 +43,13 @@ impl Context {
         }
         self.memory.status_written(client, written.resource_version, next);
         Ok(())
+    }
+}
+
+impl Namespaces for Context {
+    fn labels(&self, namespace: &str) -> Option<Labels> {
+        let found = self.namespaces.as_ref()?.get("", namespace)?;
+        Some(found.metadata.labels.clone().unwrap_or_default())
     }
 }
 

@@ -13,7 +13,7 @@ use crate::api::names::{annotation, reason};
 use crate::clients::cluster::{self, DryRun, Failure};
 use crate::dispatch::withheld;
 use crate::gateway::InForce;
-use crate::gateway::client::{Hold, Observed, faults, find, pod, pod_name, unknown};
+use crate::gateway::client::{Absent, Hold, Observed, elsewhere, faults, find_for, pod, pod_name, unknown};
 use crate::reconcile::context::now;
 use crate::reconcile::error::Error;
 
@@ -39,22 +39,41 @@ pub(super) async fn make(client: &Arc<GatewayClient>, ctx: &Context) -> Result<O
     }
     let in_force = ctx.gateways.load_full();
     let wanted = &client.spec.gateway_name;
-    let Some(gateway) = find(&in_force, wanted) else {
-        let text = unknown(&in_force, wanted);
-        if !in_force.is_complete() {
-            let hold = (reason::GATEWAYS_UNKNOWN, "the gateways have not been listed yet");
-            return held(client, hold, ctx).await;
-        }
-        if is_younger(client, GATEWAY_GRACE) {
-            return Ok(Some(PAUSE));
-        }
-        return refused(client, (reason::UNKNOWN_GATEWAY, &text), ctx).await;
+    let gateway = match find_for(&in_force, wanted, (namespace, ctx)) {
+        Ok(gateway) => gateway,
+        Err(absent) => return without(client, absent, &in_force, ctx).await,
     };
     if let Some(faults) = faults(&client.spec) {
         let hold = (reason::NOT_ALLOWED, &*withheld::bounded(faults));
         return refused(client, hold, ctx).await;
     }
     post(client, gateway, &in_force, ctx).await
+}
+
+/// No gateway is known to be meant: it may come in a moment, as may the labels of a new namespace.
+async fn without(
+    client: &Arc<GatewayClient>,
+    absent: Absent<'_>,
+    in_force: &InForce,
+    ctx: &Context,
+) -> Result<Option<Duration>, Error> {
+    let (namespace, _) = key(client);
+    if absent == Absent::Unclear {
+        let text = format!("it is not known yet whether namespace {namespace:?} is one of the gateway's");
+        return held(client, (reason::NAMESPACE_UNKNOWN, &text), ctx).await;
+    }
+    if !in_force.is_complete() {
+        let hold = (reason::GATEWAYS_UNKNOWN, "the gateways have not been listed yet");
+        return held(client, hold, ctx).await;
+    }
+    if is_younger(client, GATEWAY_GRACE) {
+        return Ok(Some(PAUSE));
+    }
+    let (reason, text) = match absent {
+        Absent::Elsewhere(gateway) => (reason::NOT_FOR_NAMESPACE, elsewhere(gateway, namespace)),
+        _ => (reason::UNKNOWN_GATEWAY, unknown(in_force, &client.spec.gateway_name)),
+    };
+    refused(client, (reason, &text), ctx).await
 }
 
 async fn post(

@@ -10,7 +10,7 @@ mod term;
 use std::time::Duration;
 
 use crate::api::gateway::GatewayClient;
-use crate::clients::cluster::Watched;
+use crate::clients::cluster::{NamespaceMetadata, Watched};
 use crate::gateway::{self, client::Defaults};
 
 pub(super) use term::run;
@@ -21,6 +21,8 @@ pub struct Clients {
     pub clients: Watched<GatewayClient>,
     /// The gateways in force.
     pub gateways: gateway::Shared,
+    /// All namespaces; without them none is known to be selected by a gateway.
+    pub namespaces: Option<Watched<NamespaceMetadata>>,
     /// What a client's container is when the client does not say.
     pub defaults: Defaults,
     /// How long a client stays after its end.

@@ -52,6 +52,7 @@ pub(in crate::reconcile) async fn run(shared: &Shared, clients: &Clients, stop: 
         cluster: shared.cluster.clone(),
         pods: pods.clone(),
         gateways: Arc::clone(&clients.gateways),
+        namespaces: clients.namespaces.clone(),
         defaults: clients.defaults.clone(),
         retention: clients.retention,
         memory,
