@@ -8,6 +8,8 @@ use crate::api::review::Cause;
 const TEMPLATE: &str = "spec.podTemplate.spec";
 /// Every list of containers that a pod has.
 const LISTS: [&str; 3] = ["initContainers", "containers", "ephemeralContainers"];
+/// What may be projected; others can be what a pod shows to prove who it is.
+const SOURCES: [&str; 3] = ["secret", "configMap", "downwardAPI"];
 
 /// What is wrong with a template.
 pub(super) fn faults(template: &Value) -> Vec<Cause> {
@@ -54,13 +56,12 @@ fn of_volume(at: &str, volume: &Value) -> Vec<Cause> {
     }
     let sources = each(&volume["projected"], "sources");
     for (index, (_, source)) in sources.enumerate() {
-        if !source["serviceAccountToken"].is_null() {
-            let field = format!("projected.sources[{index}].serviceAccountToken");
-            faults.push(refused(
-                at,
-                &field,
-                "a client has no token of a service account; leave it out",
-            ));
+        let given = source.as_object().into_iter().flatten();
+        let others = given.filter(|(name, value)| !value.is_null() && !SOURCES.contains(&name.as_str()));
+        for (name, _) in others {
+            let field = format!("projected.sources[{index}].{name}");
+            let text = "a client has no token or certificate of its own; use secret, configMap or downwardAPI";
+            faults.push(refused(at, &field, text));
         }
     }
     faults
@@ -163,6 +164,10 @@ mod tests {
                 json!({"volumes": [{"name": "a", "projected": {"sources": [{"secret": {}}, {"serviceAccountToken": {}}]}}]}),
                 "volumes[0].projected.sources[1].serviceAccountToken",
             ),
+            (
+                json!({"volumes": [{"name": "a", "projected": {"sources": [{"podCertificate": {"signerName": "s"}}]}}]}),
+                "volumes[0].projected.sources[0].podCertificate",
+            ),
         ] {
             assert_eq!(fields(&spec), [format!("spec.podTemplate.spec.{field}")], "{spec}");
         }
@@ -218,7 +223,13 @@ mod tests {
         });
         let spec = json!({
             "serviceAccountName": "", "serviceAccount": null, "automountServiceAccountToken": false, "hostNetwork": false,
-            "hostUsers": false, "nodeSelector": {"a": "b"}, "volumes": [{"name": "a", "configMap": {"name": "b"}}],
+            "hostUsers": false, "nodeSelector": {"a": "b"}, "volumes": [
+                {"name": "a", "configMap": {"name": "b"}},
+                {"name": "c", "projected": {"sources": [
+                    {"secret": {"name": "d"}}, {"configMap": {"name": "e"}, "serviceAccountToken": null},
+                    {"downwardAPI": {"items": []}},
+                ]}},
+            ],
             "containers": [container], "initContainers": null,
         });
         assert_eq!(fields(&spec), [""; 0]);
