@@ -65,6 +65,13 @@ impl ClientPod {
         self.metadata.deletion_timestamp.is_some()
     }
 
+    /// Whether it is to go for its node's or another pod's sake: by a drain, a preemption or a taint.
+    #[must_use]
+    pub fn is_disrupted(&self) -> bool {
+        let target = self.condition("DisruptionTarget");
+        target.is_some_and(|target| target.status == "True")
+    }
+
     /// The value of one of its annotations.
     #[must_use]
     pub fn annotation(&self, key: &str) -> Option<&str> {

@@ -99,13 +99,22 @@ fn with_pod(status: &GatewayClientStatus, pod: &ClientPod) -> Plan {
         (_, true) if counted => Plan::Wait,
         (_, false) if counted => Plan::Remove,
         ("Succeeded", _) => Plan::Finish(End::PodSucceeded),
-        ("Failed", false) if status.replaced < REPLACEMENTS => Plan::Replace,
-        ("Failed", false) => Plan::Finish(End::PodFailed),
+        ("Failed", false) => replaced_or_failed(status),
+        // Drained, preempted or tainted away: nobody meant the client.
+        (_, true) if pod.is_disrupted() => replaced_or_failed(status),
         _ => Plan::Tell,
     }
 }
 
-/// How long until there is something to do without any change.
+fn replaced_or_failed(status: &GatewayClientStatus) -> Plan {
+    if status.replaced < REPLACEMENTS {
+        Plan::Replace
+    } else {
+        Plan::Finish(End::PodFailed)
+    }
+}
+
+/// How long until there is something to do without any change; `now` is that of the [`plan`].
 #[must_use]
 pub fn wake(client: &GatewayClient, now: Timestamp, retention: Duration) -> Option<Duration> {
     let status = client.status.clone().unwrap_or_default();
@@ -221,6 +230,53 @@ mod tests {
                 expected,
                 "{status} {pod:?}"
             );
+        }
+    }
+
+    #[test]
+    fn an_eviction_is_meant_for_the_node() {
+        let disrupted = |phase: &str, status: &str| {
+            let mut pod = going(pod("p", phase));
+            let condition = json!([{"type": "DisruptionTarget", "status": status, "reason": "EvictionByEvictionAPI"}]);
+            pod.status.conditions = serde_json::from_value(condition).expect("conditions");
+            pod
+        };
+        let ready = json!({"phase": "Ready", "podUid": "p"});
+        let counted = json!({"phase": "Pending", "podUid": "p", "replaced": 1});
+        let often = json!({"phase": "Ready", "podUid": "p", "replaced": 5});
+        let mut refused = disrupted("Running", "True");
+        refused.metadata.deletion_timestamp = None;
+        for (status, pod, expected) in [
+            (&ready, disrupted("Running", "True"), Plan::Replace),
+            (&ready, disrupted("Failed", "True"), Plan::Replace),
+            (&ready, disrupted("Running", "False"), Plan::Tell),
+            (&ready, disrupted("Succeeded", "True"), Plan::Finish(End::PodSucceeded)),
+            // A budget is in its way: it stays.
+            (&ready, refused, Plan::Tell),
+            (&counted, disrupted("Running", "True"), Plan::Wait),
+            (&often, disrupted("Running", "True"), Plan::Finish(End::PodFailed)),
+        ] {
+            assert_eq!(
+                plan(&client(status), Some(&pod), at(10), RETENTION),
+                expected,
+                "{status} {pod:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn who_waits_for_a_time_is_woken_at_it() {
+        let failed = pod("p", "Failed");
+        let mut replaced = client(&json!({}));
+        replaced.status = Some(status(&replaced, Observed::Replaced(Some(&failed)), &Time(at(100))));
+        let ended = client(&json!({"phase": "Ended", "finishTime": "1970-01-01T00:01:40Z"}));
+        for (client, retention) in [(replaced, RETENTION), (ended, Duration::from_secs(5))] {
+            for second in 100..110 {
+                let waits = plan(&client, None, at(second), retention) == Plan::Wait;
+                let wake = wake(&client, at(second), retention);
+                let due = u64::try_from(105 - second).ok().filter(|left| *left > 0);
+                assert_eq!((waits, wake), (due.is_some(), due.map(Duration::from_secs)), "{second}");
+            }
         }
     }
 

@@ -147,7 +147,7 @@ impl Next<'_> {
             self.identify(pod);
         }
         self.status.replaced += 1;
-        let evicted = pod.is_some_and(|pod| pod.status.reason == "Evicted");
+        let evicted = pod.is_some_and(|pod| pod.status.reason == "Evicted" || pod.is_disrupted());
         let text = match pod {
             Some(_) if evicted => "the pod was evicted; it is made again",
             Some(_) => "the pod failed; it is made again",
