@@ -219,6 +219,24 @@ async fn a_create_without_an_answer_meets_its_own_pod() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_create_without_an_answer_that_filled_the_quota_is_no_failure() {
+    for code in [403, 422] {
+        let fake = prepared();
+        fake.fail(CREATE, &[Fault::AnswerLost, Fault::Status(code)]);
+        fake.stall("pods");
+        let _process = Process::start(&fake);
+        fake.expect(CREATE).await;
+        fake.expect(&format!("POST pods = {code}")).await;
+        fake.expect(STATUS).await;
+        assert_eq!(
+            (told(&fake).0, &status(&fake)["podUid"]),
+            ("Scheduled".into(), &json!(uid(&fake)))
+        );
+        fake.expect_silence().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_foreign_pod_keeps_its_name() {
     let fake = prepared();
     fake.put("pods", json!({"metadata": {"name": "run"}}));
@@ -244,6 +262,10 @@ async fn a_pod_of_an_earlier_client_is_waited_for() {
         (told(&fake).0, reason(&fake, "PodCreated")),
         ("Pending".into(), "PodNameBusy".into())
     );
+    // It may hang, and is then asked for less and less often.
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    let tries = fake.writes().await.len();
+    assert!((8..=25).contains(&tries), "{tries}");
     fake.remove("pods", "run");
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(told(&fake).0, "Scheduled");
@@ -386,6 +408,31 @@ async fn a_failed_pod_is_replaced_by_its_uid() {
         (&status["podUid"], &status["phase"], &status["replaced"]),
         (&json!(second), &json!("Scheduled"), &json!(1))
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_is_drained_is_made_again() {
+    let fake = prepared();
+    let _process = scheduled(&fake).await;
+    fake.edit("pods", "run", |pod| {
+        pod["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        pod["status"] = json!({"phase": "Running", "conditions": [{"type": "DisruptionTarget", "status": "True"}]});
+    });
+    fake.expect(STATUS).await;
+    assert_eq!(
+        (told(&fake).0, reason(&fake, "Ready"), status(&fake)["replaced"].clone()),
+        ("Pending".into(), "PodFailed".into(), json!(1))
+    );
+    fake.remove("pods", "run");
+    // It comes after the pause, which is recorded in real time.
+    fake.edit("gatewayclients", "run", |client| {
+        for condition in client["status"]["conditions"].as_array_mut().unwrap() {
+            condition["lastTransitionTime"] = json!("2026-01-01T00:00:00Z");
+        }
+    });
+    fake.expect(CREATE).await;
+    fake.expect(STATUS).await;
+    assert_eq!(told(&fake).0, "Scheduled");
 }
 
 #[tokio::test(start_paused = true)]

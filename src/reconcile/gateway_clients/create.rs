@@ -19,6 +19,8 @@ use crate::reconcile::error::Error;
 
 /// Until something that no watch brings is looked at again.
 const PAUSE: Duration = Duration::from_secs(1);
+/// No pause is longer, however long it has been looked in vain.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// A gateway that was applied together with its client may come a moment later.
 const GATEWAY_GRACE: Duration = Duration::from_secs(3);
 /// So may the service account of a namespace that was made with it, without which no pod is created.
@@ -101,6 +103,14 @@ async fn post(
         }
         Err(error) => error,
     };
+    // An earlier create may have been done without an answer, and what it made can be what forbids another one.
+    let is_refused = matches!(
+        error.failure,
+        Failure::Invalid(_) | Failure::Forbidden(_) | Failure::Terminating(_)
+    );
+    if is_refused && adopted(client, ctx).await? {
+        return Ok(None);
+    }
     match error.failure {
         Failure::AlreadyExists(_) => taken(client, ctx).await,
         Failure::Forbidden(text) if text.contains(NO_ACCOUNT) && is_younger(client, ACCOUNT_GRACE) => {
@@ -118,6 +128,17 @@ async fn post(
             Err(Error::Cluster(cluster::Error { failure, ..error }))
         }
     }
+}
+
+/// Records the client's own pod if there is one, of which no answer has told.
+async fn adopted(client: &GatewayClient, ctx: &Context) -> Result<bool, Error> {
+    let (namespace, name) = key(client);
+    let found = ctx.cluster.get::<ClientPod>(namespace, &pod_name(name)).await?;
+    let Some(pod) = found.filter(|pod| is_own(client, pod)) else {
+        return Ok(false);
+    };
+    ctx.record(client, Observed::Pod(&pod)).await?;
+    Ok(true)
 }
 
 /// The name is in use: by this client's own pod, of which no answer has told, by one that will go, or by a foreign one.
@@ -143,7 +164,8 @@ async fn taken(client: &Arc<GatewayClient>, ctx: &Context) -> Result<Option<Dura
 
 async fn held(client: &GatewayClient, hold: Hold<'_>, ctx: &Context) -> Result<Option<Duration>, Error> {
     ctx.record(client, Observed::Held(hold)).await?;
-    Ok(Some(PAUSE))
+    // Doubles what was waited so far.
+    Ok(Some(ctx.memory.held_for(client).clamp(PAUSE, LONGEST_PAUSE)))
 }
 
 async fn refused(client: &GatewayClient, hold: Hold<'_>, ctx: &Context) -> Result<Option<Duration>, Error> {

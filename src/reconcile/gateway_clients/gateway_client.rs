@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
 
 use super::context::Context;
@@ -18,10 +19,12 @@ use crate::reconcile::error::{Error, guarded};
 /// Brings one client a step further. Harmless to repeat, whatever was done before.
 pub(super) async fn reconcile(stored: Arc<GatewayClient>, ctx: Arc<Context>) -> Result<Action, Error> {
     let client = ctx.memory.current(&stored);
-    let outcome = guarded(step(&client, &ctx)).await;
+    // The same for both: what becomes due between them would never come.
+    let now = now().0;
+    let outcome = guarded(step(&client, now, &ctx)).await;
     let pause = outcome?;
     ctx.memory.succeeded(&client);
-    Ok(pause.unwrap_or_else(|| later(&stored, &ctx)))
+    Ok(pause.unwrap_or_else(|| later(&stored, now, &ctx)))
 }
 
 /// When a client whose reconcile failed is tried again.
@@ -31,18 +34,19 @@ pub(super) fn error_policy(client: Arc<GatewayClient>, error: &Error, ctx: Arc<C
 }
 
 /// The next step; an action where only time brings the one after it.
-async fn step(client: &Arc<GatewayClient>, ctx: &Context) -> Result<Option<Action>, Error> {
+async fn step(client: &Arc<GatewayClient>, now: Timestamp, ctx: &Context) -> Result<Option<Action>, Error> {
     if client.metadata.deletion_timestamp.is_some() {
         return Ok(Some(Action::await_change()));
     }
     let pod = observe(client, ctx).await?;
     let pod = pod.as_deref();
-    match plan(client, pod, now().0, ctx.retention) {
+    match plan(client, pod, now, ctx.retention) {
         Plan::Wait => {}
         Plan::Make => {
             if let Some(pause) = make(client, ctx).await? {
                 return Ok(Some(Action::requeue(pause)));
             }
+            ctx.memory.released(client);
         }
         Plan::Tell => {
             if let Some(pod) = pod {
@@ -63,8 +67,7 @@ async fn step(client: &Arc<GatewayClient>, ctx: &Context) -> Result<Option<Actio
 }
 
 /// What is written comes back by the watch; what only time brings is waited for.
-fn later(stored: &Arc<GatewayClient>, ctx: &Context) -> Action {
-    let now = now().0;
+fn later(stored: &Arc<GatewayClient>, now: Timestamp, ctx: &Context) -> Action {
     let next = wake(&ctx.memory.current(stored), now, ctx.retention);
     // Times are in whole seconds and a wait that ends a moment early would be waited once more.
     next.map_or_else(Action::await_change, |pause| {

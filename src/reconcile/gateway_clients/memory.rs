@@ -1,10 +1,12 @@
 //! What this term has written and the watch has not shown yet, so that no own write is followed by a decision from an
-//! older state; and how often in a row something has failed.
+//! older state; how often in a row something has failed, and how long a pod has been held back.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use kube::runtime::reflector::ObjectRef;
+use tokio::time::Instant;
 
 use crate::api::gateway::{GatewayClient, GatewayClientStatus};
 
@@ -18,6 +20,7 @@ pub(super) struct Memory {
 struct Entry {
     written: Option<Written>,
     failures: u32,
+    held: Option<Instant>,
 }
 
 struct Written {
@@ -57,6 +60,20 @@ impl Memory {
             version,
             status,
         });
+    }
+
+    /// Its pod is held back; since when.
+    pub(super) fn held_for(&self, client: &GatewayClient) -> Duration {
+        let mut entries = self.entries();
+        let entry = entries.entry(ObjectRef::from_obj(client)).or_default();
+        entry.held.get_or_insert_with(Instant::now).elapsed()
+    }
+
+    /// Its pod is held back no more.
+    pub(super) fn released(&self, client: &GatewayClient) {
+        if let Some(entry) = self.entries().get_mut(&ObjectRef::from_obj(client)) {
+            entry.held = None;
+        }
     }
 
     /// One more failure; how many there were in a row before.
