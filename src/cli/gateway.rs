@@ -149,6 +149,7 @@ pub struct GatewayArgs {
 }
 
 /// Which pods the cluster asks about: the same for `serve` and `manifests`.
+#[expect(clippy::struct_field_names, reason = "they are called as their flags are")]
 #[derive(Debug, Clone, Args)]
 pub struct HookArgs {
     /// Label that marks pods for a gateway, besides setGateway: no such pod is created while no server answers. Repeat it
