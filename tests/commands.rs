@@ -287,3 +287,110 @@ fn reviews_with_the_servers_payload_limit() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stdout).contains("spec.payload"));
 }
+
+const PAIR: &str = "manifests/gateway/podgateways.yaml";
+
+fn marked_pod(mark: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: app, labels: {{setGateway: {mark}}}}}\n\
+         spec: {{containers: [{{name: app, image: a}}]}}\n"
+    )
+}
+
+#[test]
+fn reviews_pods_with_the_gateways_of_the_file() {
+    let pair = std::fs::read_to_string(PAIR).expect("is there");
+    let output = run(
+        &["review", "-", "-o", "json"],
+        &format!("{pair}---\n{}", marked_pod("bar")),
+    );
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("match.namespaceSelector of PodGateway bar is not looked at"));
+    let responses = responses(&String::from_utf8_lossy(&output.stdout));
+    assert!(responses.iter().all(|response| response["allowed"] == true));
+    assert_eq!(responses.len(), 3);
+    let patch = responses[2]["patch"].to_string();
+    assert!(
+        patch.contains("pod-gateway-bar-main.gateway-system.svc.cluster.local"),
+        "{patch}"
+    );
+    assert!(patch.contains("bar@") && !patch.contains("foo"), "{patch}");
+}
+
+#[test]
+fn reviews_pods_with_the_gateway_of_the_flags() {
+    let flags = [
+        "review",
+        "-",
+        "--gateway=192.0.2.9",
+        "--initImage=init:1",
+        "--setGatewayLabel=setGateway",
+    ];
+    assert!(printed(&flags, &marked_pod("'true'")).contains("init:1"));
+    let output = run(&[&flags[..], &["--strict-labels"]].concat(), &marked_pod("maybe"));
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let output = run(&["review", "-"], &marked_pod("'true'"));
+    assert!(
+        stderr(&output).contains("skipped: the webhooks are not asked about Pod"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+fn gateway(name: &str, mark: &str, team: &str) -> String {
+    format!(
+        "---\napiVersion: gateway.stationmaster.dev/v1alpha1\nkind: PodGateway\nmetadata: {{name: {name}}}\nspec:\n  \
+         gateway: vpn.example.org\n  match:\n    label: {{key: setGateway, value: {mark}}}\n    \
+         namespaceSelector: {{matchLabels: {{team: {team}}}}}\n"
+    )
+}
+
+#[test]
+fn reviews_gateways_beside_the_others_of_the_file() {
+    // The first in the file is the older one, whatever its name is; another team's is none's business.
+    let file = [
+        gateway("z", "foo", "red"),
+        gateway("a", "foo", "red"),
+        gateway("b", "foo", "blue"),
+        gateway("c", "a b", "red"),
+        "---\napiVersion: gateway.stationmaster.dev/v1alpha1\nkind: PodGateway\nmetadata: {name: d}\nspec: []\n"
+            .to_owned(),
+    ];
+    let output = run(&["review", "-", "-o", "json"], &file.concat());
+    assert_eq!(output.status.code(), Some(1));
+    let told = stderr(&output);
+    assert!(
+        told.contains("3 of 5 refused") && told.contains("PodGateway a is not in force: z has"),
+        "{told}"
+    );
+    let responses = responses(&String::from_utf8_lossy(&output.stdout));
+    let causes = |index: usize| &responses[index]["status"]["details"]["causes"][0];
+    assert_eq!(
+        responses
+            .iter()
+            .map(|response| &response["allowed"])
+            .collect::<Vec<_>>(),
+        [true, false, true, false, false]
+    );
+    assert_eq!(causes(1)["field"], "spec.match");
+    assert!(causes(1)["message"].to_string().contains(r#"PodGateway \"z\" matches"#));
+    assert_eq!(causes(3)["field"], "spec.match.label.value");
+    assert_eq!(responses[4]["status"]["code"], 400);
+}
+
+#[test]
+fn reviews_clients_and_reviews_of_gateways() {
+    let client = "---\napiVersion: gateway.stationmaster.dev/v1alpha1\nkind: GatewayClient\nmetadata: {name: a}\n\
+                  spec: {gatewayName: foo, podTemplate: {spec: {hostNetwork: true}}}\n";
+    let review = json!({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": {
+        "uid": "u-1", "operation": "DELETE", "name": "a",
+        "kind": {"group": "gateway.stationmaster.dev", "version": "v1alpha1", "kind": "PodGateway"}}});
+    let output = run(&["review", "-", "-o", "json"], &format!("{client}---\n{review}\n"));
+    assert!(stderr(&output).contains("1 of 2 refused"), "{}", stderr(&output));
+    let responses = responses(&String::from_utf8_lossy(&output.stdout));
+    assert_eq!(
+        responses[0]["status"]["details"]["causes"][0]["field"],
+        "spec.podTemplate.spec.hostNetwork"
+    );
+    assert_eq!(responses[1], json!({"uid": "u-1", "allowed": true}));
+}

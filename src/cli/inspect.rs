@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::gateway::GatewayArgs;
 use super::resources::FolderArgs;
 
 /// What can be rendered.
@@ -72,7 +73,8 @@ pub struct RenderJobArgs {
 /// Flags of `review`.
 #[derive(Debug, Clone, Args)]
 pub struct ReviewArgs {
-    /// An AdmissionReview, a ConversionReview or manifests to be created, YAML or JSON; - is standard input.
+    /// An AdmissionReview, a ConversionReview or manifests to be created, YAML or JSON; - is standard input. The gateways
+    /// of pods are the PodGateways of the same file, and that of the flags.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     /// Largest payload of an execution, in bytes: as it is given to `serve`.
@@ -81,6 +83,9 @@ pub struct ReviewArgs {
     /// How the answers are printed.
     #[arg(short, long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Yaml)]
     pub output: OutputFormat,
+    /// A gateway for pods, beside the PodGateways of the file.
+    #[command(flatten)]
+    pub gateway: GatewayArgs,
 }
 
 /// How objects are printed.

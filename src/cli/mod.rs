@@ -80,7 +80,7 @@ pub enum Command {
     #[command(subcommand)]
     Render(RenderCommand),
     /// Print what the webhooks would answer, without a cluster; fails when something is refused.
-    Review(ReviewArgs),
+    Review(Box<ReviewArgs>),
 }
 
 /// Flags of `crds`.

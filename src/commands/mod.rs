@@ -2,6 +2,7 @@
 
 pub mod certs;
 pub mod crds;
+mod gateways;
 mod manifest;
 pub mod manifests;
 pub mod render;
