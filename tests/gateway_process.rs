@@ -139,6 +139,12 @@ fn a_gateway_that_cannot_work_is_told_at_start() {
             &["--gateway=a.b", "--resolv-conf=/nonexistent"],
             "stationmaster: cannot read /nonexistent: pass --resolv-conf: No such file or directory (os error 2)",
         ),
+        (
+            &["--gateway=a.b", "--namespace-selector=routed-gateway=true"],
+            "stationmaster: --namespace-selector does nothing here: put sync among --components, or leave it out; namespaces \
+             of pods are chosen by match.namespaceSelector of a PodGateway, with gateways among --components, or by \
+             --namespace-selector of `stationmaster manifests`",
+        ),
     ] {
         let process = Process::start(&[&["--components=admission"], flags, &QUIET].concat());
         assert_eq!(process.failure(), words);

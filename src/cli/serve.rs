@@ -1,5 +1,6 @@
 //! The flags of `serve`, one struct for each concern.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -120,6 +121,14 @@ impl Component {
         Self::Gateways,
         Self::Controllers,
     ];
+}
+
+/// As it is passed.
+impl fmt::Display for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let value = self.to_possible_value();
+        f.write_str(value.as_ref().map_or("", |value| value.get_name()))
+    }
 }
 
 /// Flags of the webhook server.

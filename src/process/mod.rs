@@ -5,6 +5,7 @@ mod clients;
 mod events;
 mod folder;
 mod gateway;
+mod idle;
 mod reconcilers;
 mod served;
 mod signals;
@@ -33,6 +34,7 @@ pub(crate) fn run(args: &ServeArgs) -> anyhow::Result<()> {
     // Some clients look for a process-wide provider and panic without one. A second call changes nothing.
     let _ = ring::default_provider().install_default();
     let telemetry = Telemetry::start(&args.observe)?;
+    idle::refuse(args)?;
     advice::warn(args);
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
