@@ -15,7 +15,7 @@ use crate::api::names::path::{MUTATE, MUTATE_PODS, SET_GATEWAY, VALIDATE};
 use crate::api::review::{AdmissionRequest, Object, Verdict};
 use crate::api::text::Text;
 use crate::clients::cluster;
-use crate::dispatch::{Lookup, Templates, default, validate};
+use crate::dispatch::{Error, Lookup, Templates, default, validate};
 
 /// A review holds the object twice on UPDATE, and escaping can double each.
 const BODY_LIMIT: usize = 8 << 20;
@@ -126,7 +126,10 @@ async fn decide(state: &AppState, route: &'static str, request: &AdmissionReques
             };
         }
     };
-    decided.map_err(|error| Refusal::Forbidden(error.to_string()))
+    decided.map_err(|error| match error {
+        Error::UnknownKind { .. } => Refusal::Forbidden(error.to_string()),
+        Error::Undecodable(_) => Refusal::Undecodable(error.to_string()),
+    })
 }
 
 /// What the store of this process says about templates.
