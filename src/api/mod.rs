@@ -7,6 +7,7 @@ pub mod hook;
 pub mod key;
 pub mod names;
 pub mod pod;
+pub mod quantity;
 pub mod registration;
 pub mod resources;
 pub mod review;

@@ -3,6 +3,7 @@
 mod addresses;
 mod audit;
 pub mod client;
+mod container;
 mod current;
 pub mod event;
 mod eviction;

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use super::overlap::clash;
-use super::{InForce, client};
+use super::{InForce, client, container};
 use crate::api::gateway::{Gateway, GatewaySpec, InjectedContainer, Mark};
 use crate::api::key::{is_annotation_key, is_label_key};
 use crate::api::names::GATEWAY_GROUP;
@@ -107,7 +107,12 @@ fn faults(spec: &GatewaySpec) -> Vec<Cause> {
     }
     let sidecar = spec.sidecar.as_ref().map(|sidecar| &sidecar.container);
     for (field, container) in [("init", spec.init.as_ref()), ("sidecar", sidecar)] {
-        faults.extend(container.and_then(|container| mount(field, container, spec.config_map_name.as_deref())));
+        let Some(container) = container else { continue };
+        faults.extend(mount(field, container, spec.config_map_name.as_deref()));
+        let (resources, security) = (container.resources.as_ref(), container.security_context.as_ref());
+        let none = &Value::Null;
+        let parts = (resources.unwrap_or(none), security.unwrap_or(none));
+        faults.extend(container::faults(&format!("spec.{field}"), parts));
     }
     let (label, annotation) = (&spec.matches.label, &spec.matches.annotation);
     faults.extend(
@@ -229,7 +234,8 @@ mod tests {
     fn good() -> Value {
         json!({
             "gateway": "bar.example.org", "dns": ["10.0.0.1"], "configMapName": "settings",
-            "init": {"image": "init:1", "mountPath": "/config"},
+            "init": {"image": "init:1", "mountPath": "/config", "resources": {"limits": {"memory": "64Mi"}}},
+            "sidecar": {"image": "sidecar:1", "securityContext": {"privileged": true}},
             "match": {
                 "label": {"key": "setGateway", "value": "bar"},
                 "namespaceSelector": {"matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]},
@@ -258,6 +264,16 @@ mod tests {
             ("/match/label/key", json!("a b"), "spec.match.label.key"),
             ("/match/label/value", json!("a/b"), "spec.match.label.value"),
             ("/match/label/value", json!("foo"), "spec.match"),
+            (
+                "/init/resources",
+                json!({"limits": {"memory": "64MB"}}),
+                "spec.init.resources.limits[memory]",
+            ),
+            (
+                "/sidecar/securityContext",
+                json!({"runAsNonRoot": true, "runAsUser": 0}),
+                "spec.sidecar.securityContext.runAsUser",
+            ),
             (
                 "/match/namespaceSelector/matchExpressions/0/operator",
                 json!("Like"),

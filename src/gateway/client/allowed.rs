@@ -1,8 +1,10 @@
-//! What the pod template of a client may not have: whoever may create a client is no administrator of nodes.
+//! What the pod template of a client may not have: whoever may create a client is no administrator of nodes, and no pod
+//! may have some of it.
 
 use serde_json::Value;
 
 use crate::api::review::Cause;
+use crate::gateway::container;
 
 /// Where the template is.
 const TEMPLATE: &str = "spec.podTemplate.spec";
@@ -45,6 +47,7 @@ fn of_pod(spec: &Value) -> Vec<Cause> {
         faults.push(refused(TEMPLATE, "nodeName", text));
     }
     faults.extend(of_windows(TEMPLATE, spec));
+    faults.extend(container::faults(TEMPLATE, (&Value::Null, &spec["securityContext"])));
     faults
 }
 
@@ -95,6 +98,7 @@ fn of_container(at: &str, container: &Value) -> Vec<Cause> {
         }
     }
     faults.extend(of_windows(at, container));
+    faults.extend(container::faults(at, (&container["resources"], security)));
     faults
 }
 
@@ -157,6 +161,10 @@ mod tests {
                 "securityContext.windowsOptions.hostProcess",
             ),
             (
+                json!({"securityContext": {"seccompProfile": {"type": "Localhost"}}}),
+                "securityContext.seccompProfile.localhostProfile",
+            ),
+            (
                 json!({"volumes": [{"name": "a", "emptyDir": {}}, {"name": "b", "hostPath": {"path": "/"}}]}),
                 "volumes[1].hostPath",
             ),
@@ -200,6 +208,14 @@ mod tests {
                 (
                     json!({"ports": [{"containerPort": 1}, {"hostPort": 80}]}),
                     "ports[1].hostPort",
+                ),
+                (
+                    json!({"resources": {"requests": {"cpu": "-1"}}}),
+                    "resources.requests[cpu]",
+                ),
+                (
+                    json!({"securityContext": {"runAsUser": -1}}),
+                    "securityContext.runAsUser",
                 ),
             ] {
                 let spec = json!({list: [{"name": "fine"}, container]});
