@@ -424,7 +424,6 @@ fn events_are_off_in_the_base_and_on_where_they_are_asked_for() {
     // Components add up.
     let both = parsed(&["--components=events".to_owned()]);
     assert!(both.is_on(Component::Events) && both.is_on(Component::Controllers));
-    assert!(!flags().is_on(Component::Sync), "without a folder there is a warning");
     let files = objects_in("knative", "NetworkPolicy");
     let broker = json!([{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "knative-eventing"}}}]);
     let open = json!({"ports": [{"port": "metrics"}, {"port": "health"}]});

@@ -4,6 +4,9 @@ use super::in_cluster;
 use crate::cli::{Component, DispatchMode, ServeArgs};
 use crate::serve::plan;
 
+/// Of sync, which does nothing without one.
+const WITHOUT_FOLDER: &str = "sync is off: pass --templates-folder";
+
 /// Warns of what the flags leave off, open or unused.
 pub(super) fn warn(args: &ServeArgs) {
     let ignored = args.ignored.named();
@@ -25,10 +28,12 @@ pub(super) fn warn(args: &ServeArgs) {
             "metrics are off, since this listener has their port 8080: pass --metrics-bind-address"
         );
     }
-    let is_meant = args.components() != Component::ALL || args.resources.native.dispatch == DispatchMode::Native;
-    let syncs = args.is_on(Component::Sync) && is_meant;
-    if syncs && args.resources.folder.folder().is_none() {
-        tracing::warn!("sync is off: pass --templates-folder");
+    if args.is_on(Component::Sync) && args.resources.folder.folder().is_none() {
+        if counts_on_folder(args) {
+            tracing::warn!("{WITHOUT_FOLDER}");
+        } else if args.components() != Component::ALL {
+            tracing::info!("{WITHOUT_FOLDER}");
+        }
     }
     if args.resources.folder.folder().is_some() && !args.is_on(Component::Sync) {
         tracing::warn!("nothing is done with --templates-folder: put sync among --components");
@@ -37,6 +42,14 @@ pub(super) fn warn(args: &ServeArgs) {
         tracing::warn!("two replicas, or an old and a new one, would both write: pass --leader-elect");
     }
     open(args);
+}
+
+/// Whether something is passed that is for a folder alone. sync among other components is not: it may wait for one.
+fn counts_on_folder(args: &ServeArgs) -> bool {
+    let resources = &args.resources;
+    args.components() == [Component::Sync]
+        || resources.native.dispatch == DispatchMode::Native
+        || resources.namespace_selector.is_some()
 }
 
 /// Warns of what asks nobody who he is.
@@ -94,6 +107,20 @@ mod tests {
 
     use super::*;
     use crate::cli::Cli;
+
+    #[test]
+    fn a_folder_is_counted_on_where_something_is_said_of_it() {
+        for (flags, expected) in [
+            (&[][..], false),
+            (&["--components=admission,sync"], false),
+            (&["--components=sync"], true),
+            (&["--components=admission,sync", "--dispatch=native"], true),
+            (&["--namespace-selector=a=b"], true),
+        ] {
+            let args = Cli::parse_from([&["stationmaster"], flags].concat()).serve;
+            assert_eq!(counts_on_folder(&args), expected, "{flags:?}");
+        }
+    }
 
     #[test]
     fn events_are_open_where_others_reach_them_without_a_token() {
