@@ -157,6 +157,81 @@ fn gateways_are_checked_before_they_are_stored() {
     assert!(!accepted && told.contains("say configMapName too"), "{told}");
 }
 
+/// Whether the API server would store a pod with such a container.
+fn takes(plane: &ControlPlane, namespace: &str, container: &Value) -> bool {
+    let pod = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "app", "namespace": namespace},
+        "spec": {"containers": [container]},
+    });
+    let output = plane.try_kubectl(&["create", "--dry-run=server", "-f", "-"], &pod.to_string());
+    let told = String::from_utf8_lossy(&output.stderr);
+    let is_answered = output.status.success() || told.contains("is invalid") || told.contains("quantities must match");
+    assert!(is_answered, "{container}: {told}");
+    output.status.success()
+}
+
+/// Whether a gateway may have such a container.
+fn allows(folder: &Path, container: &Value) -> bool {
+    let mut gateway = gateway("foo", "10.0.0.1");
+    gateway["spec"]["init"] = container.clone();
+    let file = folder.join("gateway.json");
+    std::fs::write(&file, gateway.to_string()).unwrap();
+    let review = Command::new(env!("CARGO_BIN_EXE_stationmaster"))
+        .arg("review")
+        .arg(file)
+        .output();
+    review.unwrap().status.success()
+}
+
+#[test]
+fn a_gateway_may_have_what_pods_can_have() {
+    let plane = ControlPlane::start();
+    let (namespace, folder) = (plane.namespace(), tempfile::tempdir().unwrap());
+    for (field, values) in [
+        (
+            "resources",
+            json!([
+                {"limits": {"cpu": 1, "memory": "1Gi"}, "requests": {"cpu": "1000m", "memory": ".5G"}},
+                {"limits": {"memory": "1e9"}, "requests": {"memory": "999999999"}},
+                {"limits": {"memory": "1G"}, "requests": {"memory": "1Gi"}},
+                {"limits": {"memory": "64MB"}},
+                {"requests": {"cpu": "-1"}},
+                {"limits": {"mem": "1"}},
+                {"limits": {"cpu": "500m"}, "requests": {"cpu": 1}},
+                {"limits": {"a.example/gpu": 1}},
+                {"limits": {"a.example/gpu": "1500m"}},
+                {"requests": {"a.example/gpu": 1}},
+                {"limits": {"cpu": 1, "hugepages-2Mi": "4Mi"}},
+                {"limits": {"hugepages-2Mi": "4Mi"}},
+            ]),
+        ),
+        (
+            "securityContext",
+            json!([
+                {"runAsNonRoot": true, "capabilities": {"add": ["NET_ADMIN"]}, "allowPrivilegeEscalation": false},
+                {"seccompProfile": {"type": "Localhost", "localhostProfile": "a/b.json"}},
+                {"runAsUser": -1},
+                {"runAsGroup": 2_147_483_648_i64},
+                {"allowPrivilegeEscalation": false, "privileged": true},
+                {"allowPrivilegeEscalation": false, "capabilities": {"add": ["CAP_SYS_ADMIN"]}},
+                {"allowPrivilegeEscalation": false, "capabilities": {"add": ["SYS_ADMIN"]}},
+                {"procMount": "Masked"},
+                {"seccompProfile": {"type": "Default"}},
+                {"seccompProfile": {"type": "Localhost"}},
+                {"seccompProfile": {"type": "Localhost", "localhostProfile": "/a"}},
+                {"appArmorProfile": {"type": "Unconfined", "localhostProfile": "a"}},
+            ]),
+        ),
+    ] {
+        for value in values.as_array().unwrap() {
+            let mut container = json!({"name": "app", "image": "app:1"});
+            container[field] = value.clone();
+            let taken = takes(&plane, &namespace, &container);
+            assert_eq!(allows(folder.path(), &container), taken, "{value}");
+        }
+    }
+}
+
 /// A line of `/metrics`.
 fn metric(server: SocketAddr, name: &str) -> String {
     let output = Command::new("curl")
