@@ -2,8 +2,7 @@
 
 use std::net::IpAddr;
 
-use serde::de::Error as _;
-use serde_json::value::RawValue;
+use serde::de::{DeserializeOwned, Error as _};
 use serde_json::{Map, Value};
 
 use super::overlap::clash;
@@ -62,23 +61,26 @@ pub fn validate(request: &AdmissionRequest<'_>, in_force: &InForce) -> Result<Ve
     })
 }
 
-fn spec(object: &Object<'_>) -> Result<GatewaySpec, serde_json::Error> {
+/// What an object asks for.
+pub(super) fn spec<T: DeserializeOwned>(object: &Object<'_>) -> Result<T, serde_json::Error> {
     let members = object.spec.as_ref();
     let tree = members.map(tree).transpose()?;
     serde_json::from_value(tree.ok_or_else(|| serde_json::Error::custom("it has no spec"))?)
 }
 
+/// What is null is absent.
 fn tree(members: &Members<'_>) -> Result<Value, serde_json::Error> {
     let member = |name: &str| {
-        let value = members.get(name).map_or("null", RawValue::get);
-        Ok((name.to_owned(), serde_json::from_str(value)?))
+        let value = members.get(name)?;
+        Some(serde_json::from_str(value.get()).map(|value| (name.to_owned(), value)))
     };
-    let tree: Result<Map<_, _>, serde_json::Error> = members.names().map(member).collect();
+    let tree: Result<Map<_, _>, serde_json::Error> = members.names().filter_map(member).collect();
     Ok(Value::Object(tree?))
 }
 
 fn same_spec(object: &Object<'_>, old: &Object<'_>) -> bool {
-    matches!((spec(object), spec(old)), (Ok(one), Ok(other)) if one == other)
+    let (one, other): (Result<GatewaySpec, _>, _) = (spec(object), spec(old));
+    matches!((one, other), (Ok(one), Ok(other)) if one == other)
 }
 
 fn is_dying(object: &Object<'_>) -> bool {

@@ -6,16 +6,15 @@ use serde_json::value::RawValue;
 use super::allowed;
 use crate::api::gateway::GatewayClientSpec;
 use crate::api::review::{AdmissionRequest, Cause, Members, Object, Verdict};
+use crate::gateway::validate::spec;
 
 /// The one field of the spec that may be changed.
 const LIFETIME: &str = "lifetimeSeconds";
-/// The one field that is looked into.
-const POD_TEMPLATE: &str = "podTemplate";
 
 /// Decides whether a GatewayClient may be written.
 ///
 /// # Errors
-/// Its spec is no JSON.
+/// Its spec cannot be decoded.
 pub fn validate(request: &AdmissionRequest<'_>) -> Result<Verdict, serde_json::Error> {
     // A status, and an object that dies, are not ours to judge.
     let Some(object) = request.object.as_ref().filter(|_| request.sub_resource.is_empty()) else {
@@ -23,10 +22,7 @@ pub fn validate(request: &AdmissionRequest<'_>) -> Result<Verdict, serde_json::E
     };
     let causes = match &request.old_object {
         Some(old) => changed(object, old)?,
-        None => match member(object, POD_TEMPLATE) {
-            Some(template) => allowed::faults(&tree(template)?),
-            None => Vec::new(),
-        },
+        None => created(object)?,
     };
     Ok(Verdict {
         causes,
@@ -40,6 +36,11 @@ pub fn faults(spec: &GatewayClientSpec) -> Option<String> {
     let faults = allowed::faults(spec.pod_template.as_ref()?);
     let texts = faults.iter().map(|cause| format!("{}: {}", cause.field, cause.message));
     (!faults.is_empty()).then(|| texts.collect::<Vec<_>>().join("; "))
+}
+
+fn created(object: &Object<'_>) -> Result<Vec<Cause>, serde_json::Error> {
+    let spec: GatewayClientSpec = spec(object)?;
+    Ok(spec.pod_template.as_ref().map(allowed::faults).unwrap_or_default())
 }
 
 fn changed(object: &Object<'_>, old: &Object<'_>) -> Result<Vec<Cause>, serde_json::Error> {
@@ -80,13 +81,30 @@ mod tests {
     use super::*;
 
     fn judged(new: &Value, old: Option<&Value>, part: &str) -> Vec<String> {
+        let verdict = asked(new, old, part).unwrap();
+        verdict.causes.into_iter().map(|cause| cause.field).collect()
+    }
+
+    fn asked(new: &Value, old: Option<&Value>, part: &str) -> Result<Verdict, serde_json::Error> {
         let request = json!({
             "uid": "u", "kind": {"group": "g", "version": "v", "kind": "GatewayClient"}, "operation": "ANY",
             "subResource": part, "object": {"spec": new}, "oldObject": old.map(|old| json!({"spec": old})),
         });
         let text = request.to_string();
-        let verdict = validate(&serde_json::from_str(&text).unwrap()).unwrap();
-        verdict.causes.into_iter().map(|cause| cause.field).collect()
+        validate(&serde_json::from_str(&text).unwrap())
+    }
+
+    #[test]
+    fn a_new_client_is_what_its_kind_says() {
+        for bad in [
+            json!({"message": "m"}),
+            json!({"gatewayName": "foo", "lifetimeSeconds": "soon"}),
+        ] {
+            assert!(asked(&bad, None, "").is_err(), "{bad}");
+            assert!(asked(&bad, Some(&bad), "").is_ok(), "it is there already");
+        }
+        let null = json!({"gatewayName": "foo", "command": null, "podTemplate": null});
+        assert_eq!(judged(&null, None, ""), [""; 0]);
     }
 
     #[test]
