@@ -59,7 +59,7 @@ pub struct ResourceArgs {
         default_value = "user.kubeflow.org/enabled"
     )]
     pub label: String,
-    /// Further namespaces that are wanted: `a=b,c in (d,e),!f`.
+    /// Further namespaces that the folder is for: `a=b,c in (d,e),!f`.
     #[arg(long, value_name = "SELECTOR")]
     pub namespace_selector: Option<Selector>,
     /// Further port, plain HTTP on all addresses, where every POST is a sync, as in the resource dispatcher.
