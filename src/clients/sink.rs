@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
 use hyper::http::uri::Scheme;
-use hyper::http::{HeaderName, HeaderValue, Request, StatusCode, Uri};
+use hyper::http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
 use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -20,6 +21,8 @@ use crate::api::cloud_event::CloudEvent;
 const PATIENCE: Duration = Duration::from_secs(15);
 /// An answer says nothing beyond its status; so much is read that the connection can be used again.
 const ANSWER_BYTES: usize = 64 << 10;
+/// And for so long: what has not come by then is not waited for, whatever the status.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A place that takes events; cheap to clone.
 #[derive(Clone)]
@@ -102,15 +105,20 @@ impl Sink {
     /// # Errors
     /// It has not, as far as one can know.
     pub async fn send(&self, event: &CloudEvent) -> Result<(), Refusal> {
-        match timeout(PATIENCE, self.post(event)).await {
-            Ok(Ok(status)) if status.is_success() => Ok(()),
-            Ok(Ok(status)) => Err(Refusal::Answer(status)),
-            Ok(Err(fault)) => Err(Refusal::Unreachable(fault)),
-            Err(_) => Err(Refusal::Unreachable(format!("no answer within {PATIENCE:?}"))),
-        }
+        let answer = match timeout(PATIENCE, self.post(event)).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(fault)) => return Err(Refusal::Unreachable(fault)),
+            Err(_) => return Err(Refusal::Unreachable(format!("no answer within {PATIENCE:?}"))),
+        };
+        let status = answer.status();
+        // The head has said all: a body that hangs or breaks off does not take it back.
+        let rest = Limited::new(answer.into_body(), ANSWER_BYTES).collect();
+        let _ = timeout(ANSWER_PATIENCE, rest).await;
+        status.is_success().then_some(()).ok_or(Refusal::Answer(status))
     }
 
-    async fn post(&self, event: &CloudEvent) -> Result<StatusCode, String> {
+    /// The head of the sink's answer.
+    async fn post(&self, event: &CloudEvent) -> Result<Response<Incoming>, String> {
         let mut request = Request::post(self.address.clone())
             .body(Full::from(event.data.clone()))
             .map_err(|error| error.to_string())?;
@@ -121,10 +129,7 @@ impl Sink {
                 .headers_mut()
                 .extend(header.map(|(name, value)| (Some(name), value)));
         }
-        let answer = self.client.request(request).await.map_err(|error| chain(&error))?;
-        let status = answer.status();
-        let _ = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await;
-        Ok(status)
+        self.client.request(request).await.map_err(|error| chain(&error))
     }
 }
 
@@ -155,6 +160,9 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
     use super::*;
 
     #[test]
@@ -193,10 +201,40 @@ mod tests {
 
     #[tokio::test]
     async fn nobody_there_is_a_refusal() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}/", listener.local_addr().unwrap());
         drop(listener);
         let refused = Sink::new(&address).unwrap().send(&CloudEvent::default()).await;
         assert!(matches!(refused, Err(Refusal::Unreachable(_))), "{refused:?}");
+    }
+
+    /// Sends to a sink whose answer begins like this, and whose body does not end.
+    async fn told_without_end(head: &'static str) -> Result<(), Refusal> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}/", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 4096];
+            assert_ne!(stream.read(&mut request).await.unwrap(), 0);
+            stream.write_all(head.as_bytes()).await.unwrap();
+            // Until the other side has had enough.
+            while stream.read(&mut request).await.is_ok_and(|bytes| bytes > 0) {}
+        });
+        let outcome = Sink::new(&address).unwrap().send(&CloudEvent::default()).await;
+        server.abort();
+        outcome
+    }
+
+    #[tokio::test]
+    async fn the_head_of_an_answer_says_all() {
+        let (taken, refused) = tokio::join!(
+            told_without_end("HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf of it"),
+            told_without_end("HTTP/1.1 503 Busy\r\ntransfer-encoding: chunked\r\n\r\n"),
+        );
+        assert!(taken.is_ok(), "{taken:?}");
+        assert!(
+            matches!(refused, Err(Refusal::Answer(status)) if status == 503),
+            "{refused:?}"
+        );
     }
 }
