@@ -551,6 +551,24 @@ async fn a_client_that_has_ended_goes_in_the_end() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_whose_answer_is_owed_stays_until_it_has_gone() {
+    let fake = prepared();
+    let owed = |how: &str| json!({"gateway.stationmaster.dev/reply": how});
+    let long_ago = Timestamp::now() - Duration::from_secs(3600);
+    fake.edit("gatewayclients", "run", |client| {
+        client["metadata"]["annotations"] = owed("sink");
+        client["status"] = json!({"phase": "Ended", "finishTime": long_ago.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()});
+    });
+    let _process = Process::start(&fake);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(fake.writes().await, [""; 0]);
+    fake.edit("gatewayclients", "run", |client| {
+        client["metadata"]["annotations"] = owed("sent");
+    });
+    fake.expect(FORGET).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_thousand_clients_get_a_thousand_pods() {
     let fake = Fake::new();
     for number in 0..1000 {

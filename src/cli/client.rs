@@ -23,7 +23,8 @@ pub struct ClientArgs {
     /// What it runs: words with commas between them, those with a comma in quotes; or one word for each repetition.
     #[arg(long, short = 'c', value_name = "COMMAND", value_parser = words, default_value = "sleep,infinity")]
     client_command: Vec<Words>,
-    /// How long a client stays after its end, so that an event that comes once more gets the same answer: 90s, 10m, 1h.
+    /// How long a client stays after its end, so that an event that comes once more gets the same answer: 90s, 10m, 1h. One
+    /// whose answer the sink has not taken yet stays up to 2 hours longer.
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1h")]
     pub client_retention: Duration,
     /// Clients of a namespace that have not ended; events that ask for more are told to come again.

@@ -7,11 +7,16 @@ use k8s_openapi::jiff::{SignedDuration, Timestamp};
 use crate::api::gateway::{ClientPhase, ClientPod, GatewayClient, GatewayClientStatus};
 use crate::api::names::{annotation, condition_type, reason};
 use crate::condition;
+use crate::gateway::event::is_promised;
 
 /// Pods that are replaced before the client has failed.
 const REPLACEMENTS: u32 = 5;
 /// Until the first replacement; twice as long until each further one.
 const FIRST_PAUSE: SignedDuration = SignedDuration::from_secs(5);
+
+/// A client whose answer no sink has taken yet stays so much longer: two sinks are tried for half an hour each, by a process
+/// that may have been away.
+const OWED: Duration = Duration::from_secs(2 * 3600);
 
 /// The next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +69,7 @@ pub fn plan(client: &GatewayClient, pod: Option<&ClientPod>, now: Timestamp, ret
         let stays = pod.is_some_and(|pod| !pod.is_going());
         return match over {
             Some(_) if stays => Plan::Remove,
-            _ if after(finished.0, retention) <= now => Plan::Forget,
+            _ if after(finished.0, stay(client, retention)) <= now => Plan::Forget,
             _ => Plan::Wait,
         };
     }
@@ -118,10 +123,17 @@ fn replaced_or_failed(status: &GatewayClientStatus) -> Plan {
 #[must_use]
 pub fn wake(client: &GatewayClient, now: Timestamp, retention: Duration) -> Option<Duration> {
     let status = client.status.clone().unwrap_or_default();
-    let finished = status.finish_time.as_ref().map(|time| after(time.0, retention));
+    let stay = stay(client, retention);
+    let finished = status.finish_time.as_ref().map(|time| after(time.0, stay));
     let times = [finished, lifetime_end(client), next_try(&status)];
     let next = times.into_iter().flatten().filter(|time| *time > now).min()?;
     Duration::try_from(next.duration_since(now)).ok()
+}
+
+/// How long a client stays after its end: a promised answer is written from it, and dies with it.
+fn stay(client: &GatewayClient, retention: Duration) -> Duration {
+    let owed = if is_promised(client) { OWED } else { Duration::ZERO };
+    retention.saturating_add(owed)
 }
 
 /// Why the client is over, if it is.
@@ -323,6 +335,27 @@ mod tests {
         ended.spec.lifetime_seconds = Some(5);
         assert_eq!(plan(&ended, Some(&running), at(11), RETENTION), Plan::Remove);
         assert_eq!(plan(&ended, Some(&going(running)), at(11), RETENTION), Plan::Wait);
+    }
+
+    #[test]
+    fn what_has_ended_stays_longer_while_its_answer_is_owed() {
+        let mut ended = client(&json!({"phase": "Ended", "finishTime": "1970-01-01T00:00:10Z"}));
+        let mut owed = |how: &str| {
+            ended.metadata.annotations = Some([(annotation::REPLY.to_owned(), how.to_owned())].into());
+            ended.clone()
+        };
+        let owing = owed(annotation::REPLY_TO_SINK);
+        for (second, expected, pause) in [
+            (3610, Plan::Wait, Some(7200)),
+            (10_809, Plan::Wait, Some(1)),
+            (10_810, Plan::Forget, None),
+        ] {
+            assert_eq!(plan(&owing, None, at(second), RETENTION), expected, "{second}");
+            assert_eq!(wake(&owing, at(second), RETENTION), pause.map(Duration::from_secs));
+        }
+        for how in [annotation::REPLY_SENT, annotation::REPLY_LOST] {
+            assert_eq!(plan(&owed(how), None, at(3610), RETENTION), Plan::Forget, "{how}");
+        }
     }
 
     #[test]

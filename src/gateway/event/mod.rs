@@ -11,7 +11,7 @@ use crate::api::cloud_event::CloudEvent;
 use crate::api::names::cloud_event;
 
 pub use progress::{Progress, report};
-pub use reply::{Outcome, outcome, refusal, reply, stored_reply};
+pub use reply::{Outcome, is_promised, outcome, refusal, reply, stored_reply};
 pub use wanted::{Cause, Wanted, client_name, is_unfinished};
 
 /// Longest text that an event may bring along, in characters.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Cause, Wanted, client_name};
 use crate::api::cloud_event::CloudEvent;
 use crate::api::gateway::{ClientPhase, GatewayClient};
-use crate::api::names::cloud_event;
+use crate::api::names::{annotation, cloud_event};
 
 /// Upstream's words.
 const DONE: &str = "A pod-gateway client has been scheduled.";
@@ -59,6 +59,15 @@ pub fn stored_reply(client: &GatewayClient) -> Option<CloudEvent> {
         &outcome,
         time,
     ))
+}
+
+/// Whether the answer has yet to go to the sink.
+#[must_use]
+pub fn is_promised(client: &GatewayClient) -> bool {
+    let annotations = client.metadata.annotations.as_ref();
+    annotations
+        .and_then(|annotations| annotations.get(annotation::REPLY))
+        .is_some_and(|how| how == annotation::REPLY_TO_SINK)
 }
 
 /// The answer to an event that makes no client. It has no time: nothing remembers one, and it has to be the same again.

@@ -7,12 +7,14 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::jiff::Timestamp;
 use kube::runtime::controller::Action;
+use tracing::warn;
 
-use super::context::Context;
+use super::context::{Context, key};
 use super::create::make;
 use super::observe::observe;
 use crate::api::gateway::{ClientPod, GatewayClient};
 use crate::gateway::client::{Observed, Plan, plan, wake};
+use crate::gateway::event::is_promised;
 use crate::reconcile::context::now;
 use crate::reconcile::error::{Error, guarded};
 
@@ -61,9 +63,22 @@ async fn step(client: &Arc<GatewayClient>, now: Timestamp, ctx: &Context) -> Res
             }
             ctx.record(client, Observed::Over(end, pod)).await?;
         }
-        Plan::Forget => ctx.cluster.delete::<GatewayClient>(&client.metadata).await?,
+        Plan::Forget => forget(client, ctx).await?,
     }
     Ok(None)
+}
+
+async fn forget(client: &GatewayClient, ctx: &Context) -> Result<(), Error> {
+    ctx.cluster.delete::<GatewayClient>(&client.metadata).await?;
+    if is_promised(client) {
+        let (namespace, name) = key(client);
+        warn!(
+            gateway_client.namespace = namespace,
+            gateway_client.name = name,
+            "no process has sent the answer that a sink was promised: it is lost with its client"
+        );
+    }
+    Ok(())
 }
 
 /// What is written comes back by the watch; what only time brings is waited for.

@@ -11,13 +11,14 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::Events;
-use super::letter::{Letter, is_promised};
+use super::letter::Letter;
 use super::queue::{Fate, Queue, Turn};
 use super::replies::{Place, Replies};
 use crate::api::cloud_event::CloudEvent;
 use crate::api::gateway::GatewayClient;
 use crate::api::names::annotation::{REPLY_LOST, REPLY_SENT};
 use crate::clients::cluster::place;
+use crate::gateway::event::is_promised;
 use crate::serve::state::AppState;
 
 /// Events that are under way at a time.

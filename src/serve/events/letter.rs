@@ -3,8 +3,8 @@
 use super::replies::Place;
 use crate::api::cloud_event::CloudEvent;
 use crate::api::gateway::GatewayClient;
-use crate::api::names::annotation::{REPLY, REPLY_TO_SINK};
-use crate::gateway::event::{self, Progress};
+use crate::api::names::annotation::REPLY;
+use crate::gateway::event::{self, Progress, is_promised};
 
 /// One event that a sink has to hear.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -48,12 +48,4 @@ impl What {
             Self::Progress(progress) => progress.mark(),
         }
     }
-}
-
-/// Whether the answer has yet to go to the sink.
-pub(super) fn is_promised(client: &GatewayClient) -> bool {
-    let annotations = client.metadata.annotations.as_ref();
-    annotations
-        .and_then(|annotations| annotations.get(REPLY))
-        .is_some_and(|how| how == REPLY_TO_SINK)
 }
