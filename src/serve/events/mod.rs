@@ -70,6 +70,9 @@ pub enum Error {
     /// A sink that cannot be one.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// A flag that means nothing without a sink.
+    #[error("{0} needs a sink, and there is none: say --sink URL or set K_SINK, which may be empty, or leave {0} out")]
+    NoSink(&'static str),
     /// What to add to events is unreadable.
     #[error(transparent)]
     Overrides(#[from] OverridesError),

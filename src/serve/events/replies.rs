@@ -41,6 +41,9 @@ struct Overrides {
 impl Replies {
     /// Nothing, where there is no sink.
     pub(super) fn of(args: &EventArgs, counters: Counters) -> Result<Option<Self>, Error> {
+        if let Some(flag) = args.without_sink() {
+            return Err(Error::NoSink(flag));
+        }
         let Some(sink) = args.sink() else {
             return Ok(None);
         };
@@ -121,7 +124,26 @@ fn overrides(text: &str) -> Result<BTreeMap<String, String>, OverridesError> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+    use crate::cli::Cli;
+
+    fn replies(flags: &[&str]) -> Result<Option<Replies>, Error> {
+        let args = Cli::parse_from([&["stationmaster"], flags].concat()).serve;
+        Replies::of(&args.events, Counters::default())
+    }
+
+    #[test]
+    fn an_empty_sink_is_none_and_progress_needs_one() {
+        assert!(matches!(replies(&["--sink="]), Ok(None)));
+        let refused = replies(&["--sink=", "--progress-events"]).map(drop).unwrap_err();
+        assert!(
+            refused.to_string().starts_with("--progress-events needs a sink"),
+            "{refused}"
+        );
+        assert!(refused.to_string().contains("K_SINK"), "{refused}");
+    }
 
     #[test]
     fn overrides_are_extensions() {
