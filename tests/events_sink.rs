@@ -193,6 +193,108 @@ async fn another_replica_keeps_the_promise_of_one_that_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_sent_is_not_sent_again_because_it_cannot_be_marked() {
+    let (fake, sink) = (Fake::new(), Sink::start(&[], None).await);
+    let process = Process::start(&fake, &sink, &[]).await;
+    process.promise("1").await;
+    let faults = [500, 409, 422, 403, 503].map(Fault::Status);
+    fake.fail("PATCH gatewayclients", &faults);
+    fake.fail("PATCH gatewayclients", &[Fault::AnswerLost]);
+    becomes(&fake, "Scheduled");
+    sink.has(1).await;
+    // What is looked at again must not be sent again.
+    becomes(&fake, "Ready");
+    until("mark", || annotation(&fake, "reply") == "sent").await;
+    sleep(GRACE * 2).await;
+    sink.has(1).await;
+    assert_eq!(process.counts("sent").await.as_deref(), Some("1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_replica_has_sent_is_not_sent_again_though_no_watch_shows_it() {
+    let (fake, sink) = (Fake::new(), Sink::start(&[], None).await);
+    let gone = Process::start(&fake, &sink, &[]).await;
+    gone.promise("1").await;
+    drop(gone);
+    becomes(&fake, "Scheduled");
+    let _next = Process::start(&fake, &sink, &[]).await;
+    sleep(Duration::from_secs(1)).await;
+    fake.stall(CLIENTS);
+    fake.edit(CLIENTS, &only(&fake), |client| {
+        client["metadata"]["annotations"]["gateway.stationmaster.dev/reply"] = "sent".into();
+    });
+    sleep(GRACE * 2).await;
+    sink.has(0).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_dies_with_its_client_is_lost_and_counted() {
+    // With an answer that the sink does not take, with one that is none yet, and with one that has gone.
+    for (phase, refusals, lost) in [
+        (Some("Scheduled"), 50, true),
+        (None, 0, true),
+        (Some("Scheduled"), 0, false),
+    ] {
+        let (fake, sink) = (Fake::new(), Sink::start(&vec![503; refusals], None).await);
+        let process = Process::start(&fake, &sink, &[]).await;
+        process.promise("1").await;
+        if let Some(phase) = phase {
+            becomes(&fake, phase);
+            until("an attempt", || !sink.told("ce-id").is_empty()).await;
+        }
+        if !lost {
+            until("mark", || annotation(&fake, "reply") == "sent").await;
+        }
+        sleep(Duration::from_secs(2)).await;
+        fake.remove(CLIENTS, &only(&fake));
+        sleep(Duration::from_secs(2)).await;
+        let expected = lost.then_some("1");
+        assert_eq!(
+            process.counts("lost").await.as_deref(),
+            expected,
+            "{phase:?} {refusals}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_client_of_the_name_is_told_of_anew() {
+    let (fake, sink) = (Fake::new(), Sink::start(&[], None).await);
+    let process = Process::start(&fake, &sink, &[]).await;
+    process.promise("1").await;
+    // It has gone, which cannot be written while there is that client.
+    fake.fail("PATCH gatewayclients", &[Fault::Status(500); 3]);
+    becomes(&fake, "Scheduled");
+    sink.has(1).await;
+    let (name, mut next) = (only(&fake), fake.get(CLIENTS, &only(&fake)).unwrap());
+    fake.remove(CLIENTS, &name);
+    next["metadata"]["uid"] = Value::Null;
+    fake.put(CLIENTS, next);
+    until("mark", || annotation(&fake, "reply") == "sent").await;
+    sink.has(2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_has_gone_away_leaves_no_promise() {
+    let (fake, sink) = (Fake::new(), Sink::start(&[], None).await);
+    let other = Endpoint::at(&fake, &["--event-reply-seconds=0"]).await;
+    assert_eq!(other.post(&pending("1")).await.status, StatusCode::CONFLICT);
+    let process = Process::start(&fake, &sink, &[]).await;
+    fake.delay_writes(Duration::from_secs(5));
+    let gone = timeout(Duration::from_secs(1), process.0.post(&pending("1"))).await;
+    assert!(gone.is_err() && annotation(&fake, "reply") == Value::Null);
+    fake.delay_writes(Duration::ZERO);
+    // Another replica promises, and is left the time to keep it.
+    let began = Instant::now();
+    fake.edit(CLIENTS, &only(&fake), |client| {
+        client["metadata"]["annotations"]["gateway.stationmaster.dev/reply"] = "sink".into();
+    });
+    becomes(&fake, "Scheduled");
+    until("mark", || annotation(&fake, "reply") == "sent").await;
+    assert!(began.elapsed() >= GRACE, "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_batch_is_answered_at_the_sink() {
     let (fake, sink) = (Fake::new(), Sink::start(&[], None).await);
     let process = Process::start(

@@ -50,15 +50,13 @@ async fn promise(events: &Events, wanted: &Wanted) -> Result<&'static str, Refus
     let Some(replies) = &events.replies else {
         return Err(Refusal::NoSink);
     };
-    let place = (wanted.namespace.clone(), wanted.name());
-    replies.promise(&place.0, &place.1);
-    let stored = provision::store(events, wanted, Some(annotation::REPLY_TO_SINK)).await;
-    if !matches!(stored, Ok(Stored::New)) {
-        replies.forget(&place);
-    }
-    match stored? {
-        Stored::New => {}
-        Stored::Known => provision::to_sink(events, &place.0, &place.1).await?,
+    let promise = replies.promise((wanted.namespace.clone(), wanted.name()));
+    match provision::store(events, wanted, Some(annotation::REPLY_TO_SINK)).await? {
+        Stored::New => promise.keep(),
+        Stored::Known => {
+            drop(promise);
+            provision::to_sink(events, &wanted.namespace, &wanted.name()).await?;
+        }
         Stored::Refused(refusal) => return forward(replies, &refusal).await,
     }
     Ok("Later")

@@ -36,7 +36,7 @@ impl Counters {
         );
         registry.register(
             "sink_deliveries",
-            "Events sent to a sink, by what became of them",
+            "Events sent to a sink, by what became of them; one that dies with its client is lost at each replica that knew it",
             counters.deliveries.clone(),
         );
         registry.register(

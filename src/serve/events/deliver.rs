@@ -2,22 +2,20 @@
 //! clients, so that every replica finds those of one that is gone; at least once, and mostly once.
 
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use serde_json::json;
+use kube::runtime::reflector::ObjectRef;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::Events;
-use super::letter::Letter;
-use super::queue::{Fate, Queue, Turn};
+use super::letter::{Letter, What};
+use super::queue::Queue;
 use super::replies::{Place, Replies};
-use crate::api::cloud_event::CloudEvent;
 use crate::api::gateway::GatewayClient;
-use crate::api::names::annotation::{REPLY_LOST, REPLY_SENT};
-use crate::clients::cluster::place;
 use crate::gateway::event::is_promised;
 use crate::serve::state::AppState;
 
@@ -31,116 +29,98 @@ pub async fn deliver(state: AppState) {
     if let Some(events) = &state.events
         && let Some(replies) = &events.replies
     {
-        follow(events, replies).await;
+        follow(Office { events, replies }).await;
     }
     pending::<()>().await;
 }
 
-async fn follow(events: &Events, replies: &Replies) {
-    let (mut changes, mut queue, mut under_way) = (events.clients.changes(), Queue::default(), FuturesUnordered::new());
+/// Where letters come from and go to.
+#[derive(Clone, Copy)]
+pub(super) struct Office<'e> {
+    pub(super) events: &'e Events,
+    pub(super) replies: &'e Replies,
+}
+
+async fn follow(office: Office<'_>) {
+    let clients = &office.events.clients;
+    let (mut changes, mut queue, mut under_way) = (clients.changes(), Queue::default(), FuturesUnordered::new());
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    events.clients.wait_until_ready().await;
-    look_at_all(events, replies, &mut queue);
+    clients.wait_until_ready().await;
+    office.look_at_all(&mut queue);
     loop {
         tokio::select! {
             change = changes.recv() => match change {
-                Ok(one) => {
-                    let namespace = one.namespace.unwrap_or_default();
-                    look(events, replies, &mut queue, &(namespace, one.name));
-                }
-                Err(RecvError::Lagged(_)) => look_at_all(events, replies, &mut queue),
+                Ok(one) => office.look(&mut queue, &one),
+                Err(RecvError::Lagged(_)) => office.look_at_all(&mut queue),
                 Err(RecvError::Closed) => return,
             },
-            Some((letter, fate)) = under_way.next() => queue.hear(&letter, fate, Instant::now()),
+            Some((letter, fate)) = under_way.next() => queue.hear(letter, fate, Instant::now()),
             _ = tick.tick() => {}
         }
         while under_way.len() < AT_A_TIME
             && let Some(turn) = queue.next(Instant::now())
         {
-            under_way.push(attempt(events, replies, turn));
+            under_way.push(office.attempt(turn));
         }
-        replies.counters.waiting(queue.len());
+        office.replies.counters.waiting(queue.len());
     }
 }
 
-fn look_at_all(events: &Events, replies: &Replies, queue: &mut Queue) {
-    for client in events.clients.all() {
-        let (namespace, name) = place(&client.metadata);
-        look(events, replies, queue, &(namespace.to_owned(), name.to_owned()));
+impl Office<'_> {
+    /// Looks at what changes may have been missed of.
+    fn look_at_all(self, queue: &mut Queue) {
+        for client in self.events.clients.all() {
+            self.look(queue, &ObjectRef::from_obj(&*client));
+        }
+        let is_there = |letter: &Letter| self.stored(letter).is_some_and(|client| letter.is_of(&client));
+        let orphans: Vec<_> = queue.letters().filter(|letter| !is_there(letter)).cloned().collect();
+        for letter in orphans {
+            self.orphaned(queue, &letter);
+        }
+        self.replies
+            .keep(|(namespace, name)| self.events.clients.get(namespace, name).is_some());
     }
-}
 
-fn look(events: &Events, replies: &Replies, queue: &mut Queue, place: &Place) {
-    let client = events.clients.get(&place.0, &place.1);
-    if client.is_none() {
-        replies.gone(place);
-    }
-    for what in replies.whats().iter().copied() {
-        let letter = Letter {
-            place: place.clone(),
-            what,
-        };
-        match client.as_deref() {
-            Some(client) if what.due(client).is_some() => {
-                let is_ours = replies.is_ours(&letter);
-                queue.add(letter, is_ours, Instant::now());
+    /// Looks at a client that has changed, or is gone.
+    fn look(self, queue: &mut Queue, changed: &ObjectRef<GatewayClient>) {
+        let place: Place = (changed.namespace.clone().unwrap_or_default(), changed.name.clone());
+        let client = self.events.clients.get(&place.0, &place.1);
+        if client.is_none() {
+            self.replies.gone(&place);
+        }
+        let uid = changed.extra.uid.clone().unwrap_or_default();
+        for what in self.replies.whats().iter().copied() {
+            let (place, uid) = (place.clone(), uid.clone());
+            let letter = Letter { place, uid, what };
+            match client.as_deref().filter(|client| letter.is_of(client)) {
+                None => self.orphaned(queue, &letter),
+                Some(client) if what.due(client).is_some() => {
+                    let is_ours = self.replies.is_ours(&letter);
+                    queue.add(letter, is_ours, Instant::now());
+                }
+                // It is open what became of it: the promise stands.
+                Some(client) if is_promised(client) => {
+                    if what == What::Answer {
+                        queue.hold(letter);
+                    }
+                }
+                Some(_) => {
+                    queue.drop(&letter);
+                }
             }
-            // It is open what became of it: the promise stands.
-            Some(client) if is_promised(client) => {}
-            _ => queue.drop(&letter),
         }
     }
-}
 
-async fn attempt(events: &Events, replies: &Replies, turn: Turn) -> (Letter, Fate) {
-    let (namespace, name) = &turn.letter.place;
-    let client = events.clients.get(namespace, name);
-    let event = client.as_ref().and_then(|client| turn.letter.what.due(client));
-    let fate = match (client, event) {
-        (Some(client), Some(event)) => send(events, replies, &turn, (&client, &event)).await,
-        // Another replica was faster, it is not so any more, or the client is gone.
-        _ => Fate::Over,
-    };
-    (turn.letter, fate)
-}
-
-async fn send(events: &Events, replies: &Replies, turn: &Turn, (client, event): (&GatewayClient, &CloudEvent)) -> Fate {
-    let (name, mark) = (&turn.letter.place.1, turn.letter.what.mark());
-    if turn.is_lost || (turn.is_dead_letter && !replies.has_dead_letters()) {
-        tracing::warn!(
-            gateway_client.name = name,
-            "no sink takes what an event came to: it is given up"
-        );
-        replies.counters.delivery("lost");
-        return write(events, client, (mark, REPLY_LOST)).await;
-    }
-    match replies.send(event, turn.is_dead_letter).await {
-        Ok(()) => {
-            replies
-                .counters
-                .delivery(if turn.is_dead_letter { "dead-letter" } else { "sent" });
-            write(events, client, (mark, REPLY_SENT)).await
-        }
-        Err(error) => {
-            replies.counters.delivery("refused");
-            let passes = error.is_passing();
-            tracing::warn!(gateway_client.name = name, %error, passes, "a sink does not take what an event came to");
-            if passes { Fate::Later } else { Fate::Refused }
+    /// The client of a letter is gone, and the letter with it.
+    fn orphaned(self, queue: &mut Queue, letter: &Letter) {
+        if queue.drop(letter) {
+            self.lost(letter, "its client is gone");
         }
     }
-}
 
-/// Writes what became of an event on exactly the client that it tells of.
-async fn write(events: &Events, client: &GatewayClient, (mark, how): (&str, &str)) -> Fate {
-    let (namespace, name) = place(&client.metadata);
-    let change = json!({"metadata": {"uid": client.metadata.uid, "annotations": {mark: how}}});
-    match events.cluster.patch::<GatewayClient>(namespace, name, &change).await {
-        Ok(_) => Fate::Over,
-        Err(error) if error.failure.is_outage() => Fate::Later,
-        Err(error) => {
-            tracing::debug!(%error, "the client that an event tells of has changed");
-            Fate::Over
-        }
+    fn stored(self, letter: &Letter) -> Option<Arc<GatewayClient>> {
+        let (namespace, name) = &letter.place;
+        self.events.clients.get(namespace, name)
     }
 }

@@ -10,6 +10,8 @@ use crate::gateway::event::{self, Progress, is_promised};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Letter {
     pub(super) place: Place,
+    /// UID of the client: another one of that name has letters of its own.
+    pub(super) uid: String,
     pub(super) what: What,
 }
 
@@ -20,6 +22,13 @@ pub(super) enum What {
     Answer,
     /// What became of it later.
     Progress(Progress),
+}
+
+impl Letter {
+    /// Whether it tells of this client, and of no other of its name.
+    pub(super) fn is_of(&self, client: &GatewayClient) -> bool {
+        client.metadata.uid.as_ref() == Some(&self.uid)
+    }
 }
 
 impl What {

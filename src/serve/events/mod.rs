@@ -2,6 +2,7 @@
 //! GatewayClient, and the answer is written from that, so that it is the same however often it is asked for.
 
 mod answer;
+mod attempt;
 mod batch;
 mod counters;
 mod create;

@@ -118,13 +118,12 @@ pub(super) async fn to_sink(events: &Events, namespace: &str, name: &str) -> Res
     if mark.is_some_and(|mark| mark == annotation::REPLY_TO_SINK || mark == annotation::REPLY_SENT) {
         return Ok(());
     }
-    replies.promise(namespace, name);
+    let promise = replies.promise((namespace.to_owned(), name.to_owned()));
     let change = json!({"metadata": {"annotations": {annotation::REPLY: annotation::REPLY_TO_SINK}}});
     let patched = events.cluster.patch::<GatewayClient>(namespace, name, &change).await;
-    patched.map(drop).map_err(|error| {
-        replies.forget(&(namespace.to_owned(), name.to_owned()));
-        Refusal::of(error.failure)
-    })
+    patched.map_err(|error| Refusal::of(error.failure))?;
+    promise.keep();
+    Ok(())
 }
 
 /// What to say where there is no such gateway, by the deadline, and no client either.

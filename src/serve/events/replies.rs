@@ -1,10 +1,12 @@
 //! Where answers go that nobody waits for: the sink, what is added to events on their way there, and which of them this
 //! process has promised.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::Deserialize;
+use tokio::time::Instant;
 
 use super::Error;
 use super::counters::Counters;
@@ -16,14 +18,20 @@ use crate::clients::sink::{self, Sink};
 /// Namespace and name of a client.
 pub(super) type Place = (String, String);
 
+/// Clients, and when they were told of.
+type Places = HashMap<Place, Instant>;
+
+/// A client that the watch has not shown by then is gone, or has never been made.
+const UNSEEN: Duration = Duration::from_secs(30);
+
 /// The sinks, and the answers that this process has promised.
 pub(super) struct Replies {
     sink: Sink,
     dead_letters: Option<Sink>,
     overrides: BTreeMap<String, String>,
     tells_progress: bool,
-    promised: Mutex<HashSet<Place>>,
-    stored: Mutex<HashSet<Place>>,
+    promised: Mutex<Places>,
+    stored: Mutex<Places>,
     pub(super) counters: Counters,
 }
 
@@ -58,14 +66,12 @@ impl Replies {
         }))
     }
 
-    /// This process sends the answer of that client; others do when it has not after a while.
-    pub(super) fn promise(&self, namespace: &str, name: &str) {
-        locked(&self.promised).insert((namespace.to_owned(), name.to_owned()));
-    }
-
-    /// It does not after all, or has.
-    pub(super) fn forget(&self, place: &Place) -> bool {
-        locked(&self.promised).remove(place)
+    /// This process sends the answer of that client, once the promise is kept; others do when it has not after a while.
+    pub(super) fn promise(&self, place: Place) -> Promise<'_> {
+        let before = locked(&self.promised).insert(place.clone(), Instant::now());
+        // Of several deliveries at a time the first one decides.
+        let open = before.is_none().then_some(place);
+        Promise { replies: self, open }
     }
 
     /// What the sink hears of a client.
@@ -77,21 +83,30 @@ impl Replies {
     /// This process has stored that client: it tells what becomes of it, and others do when it has not after a while.
     pub(super) fn stored(&self, namespace: &str, name: &str) {
         if self.tells_progress {
-            locked(&self.stored).insert((namespace.to_owned(), name.to_owned()));
+            let place = (namespace.to_owned(), name.to_owned());
+            locked(&self.stored).insert(place, Instant::now());
         }
     }
 
     /// Whether it is for this process to tell now.
     pub(super) fn is_ours(&self, letter: &Letter) -> bool {
         match letter.what {
-            What::Answer => self.forget(&letter.place),
-            What::Progress(_) => locked(&self.stored).contains(&letter.place),
+            What::Answer => locked(&self.promised).remove(&letter.place).is_some(),
+            What::Progress(_) => locked(&self.stored).contains_key(&letter.place),
         }
     }
 
     /// There is no such client any more.
     pub(super) fn gone(&self, place: &Place) {
+        locked(&self.promised).remove(place);
         locked(&self.stored).remove(place);
+    }
+
+    /// Forgets the clients that are not there any more, without those that the watch may not have shown yet.
+    pub(super) fn keep(&self, is_there: impl Fn(&Place) -> bool) {
+        for places in [&self.promised, &self.stored] {
+            locked(places).retain(|place, since| since.elapsed() < UNSEEN || is_there(place));
+        }
     }
 
     /// Whether there is a sink of dead letters.
@@ -108,7 +123,29 @@ impl Replies {
     }
 }
 
-fn locked(places: &Mutex<HashSet<Place>>) -> MutexGuard<'_, HashSet<Place>> {
+/// A promise that may come to nothing: dropped before it is kept, as with the sender's connection, it was none.
+#[must_use]
+pub(super) struct Promise<'r> {
+    replies: &'r Replies,
+    open: Option<Place>,
+}
+
+impl Promise<'_> {
+    /// It is written on the client.
+    pub(super) fn keep(mut self) {
+        self.open = None;
+    }
+}
+
+impl Drop for Promise<'_> {
+    fn drop(&mut self) {
+        if let Some(place) = &self.open {
+            locked(&self.replies.promised).remove(place);
+        }
+    }
+}
+
+fn locked(places: &Mutex<Places>) -> MutexGuard<'_, Places> {
     places.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -143,6 +180,41 @@ mod tests {
             "{refused}"
         );
         assert!(refused.to_string().contains("K_SINK"), "{refused}");
+    }
+
+    #[test]
+    fn a_promise_that_is_not_kept_was_none() {
+        let replies = replies(&["--sink=http://a"]).unwrap().unwrap();
+        let place = || ("default".to_owned(), "a".to_owned());
+        let letter = Letter {
+            place: place(),
+            uid: String::new(),
+            what: What::Answer,
+        };
+        drop(replies.promise(place()));
+        assert!(!replies.is_ours(&letter));
+        replies.promise(place()).keep();
+        drop(replies.promise(place()));
+        assert!(replies.is_ours(&letter), "another delivery has promised it");
+        assert!(!replies.is_ours(&letter), "it is told once");
+        replies.promise(place()).keep();
+        replies.gone(&place());
+        assert!(!replies.is_ours(&letter), "there is no such client any more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn promises_of_clients_that_are_gone_are_forgotten() {
+        let replies = replies(&["--sink=http://a", "--progress-events"]).unwrap().unwrap();
+        let held = || [&replies.promised, &replies.stored].map(|places| locked(places).len());
+        for name in ["a", "b"] {
+            replies.promise(("default".to_owned(), name.to_owned())).keep();
+            replies.stored("default", name);
+        }
+        replies.keep(|_| false);
+        assert_eq!(held(), [2, 2], "the watch may not have shown them yet");
+        tokio::time::advance(UNSEEN).await;
+        replies.keep(|place| place.1 == "a");
+        assert_eq!(held(), [1, 1]);
     }
 
     #[test]
