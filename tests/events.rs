@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode, header};
-use common::endpoint::{CLIENTS, DONE, Endpoint, FAILED, PENDING, gateways, pending, request, structured};
+use common::endpoint::{
+    CLIENTS, DONE, Endpoint, FAILED, PENDING, gateways, pending, request, selecting_gateways, structured,
+};
 use common::fake::Fault;
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -404,6 +406,42 @@ async fn an_end_marks_the_client_and_nothing_else() {
     assert!(
         writes.iter().all(|write| write.starts_with("PATCH gatewayclients")),
         "{writes:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_gateway_for_other_namespaces_fails_and_the_near_ones_are_named() {
+    let endpoint = Endpoint::scheduling(&[]).await;
+    let labelled = |team: &str| json!({"metadata": {"name": "default", "namespace": "", "labels": {"team": team}}});
+    let selecting = json!({"matchLabels": {"team": "a"}});
+    let all = [("far", "far", Some(&selecting)), ("near", "near", None)];
+    endpoint.gateways.store(Arc::new(selecting_gateways(&all)));
+    let event = |id: &str| with(pending(id), "/data/gateway_name", "far");
+    // Of a namespace that nobody knows yet the reconciler says.
+    assert_eq!(endpoint.post(&event("1")).await.header("ce-type"), DONE);
+    endpoint.fake.put("namespaces", labelled("b"));
+    let mut answer = endpoint.post(&event("2")).await;
+    for id in 3..100 {
+        if answer.header("ce-type") == FAILED {
+            break;
+        }
+        answer = endpoint.post(&event(&id.to_string())).await;
+    }
+    assert_eq!((answer.status.as_u16(), answer.header("ce-type")), (200, FAILED));
+    let text = answer.data()["message"].as_str().unwrap().to_owned();
+    let expected = "gateway \"far\" is not for namespace \"default\": the gateway is near";
+    assert!(text.starts_with(expected), "{text}");
+    let clients = endpoint.clients().len();
+    // The label comes a moment later.
+    let come = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        endpoint.fake.put("namespaces", labelled("a"));
+    };
+    let late = event("late");
+    let (answer, ()) = tokio::join!(endpoint.post(&late), come);
+    assert_eq!(
+        (answer.header("ce-type"), endpoint.clients().len()),
+        (DONE, clients + 1)
     );
 }
 

@@ -9,16 +9,15 @@ use super::served::until_served;
 use crate::api::gateway::GatewayClient;
 use crate::cli::{Component, ServeArgs};
 use crate::clients::cluster::{Cluster, Watched};
-use crate::gateway::Shared;
 use crate::serve::events::deliver;
 use crate::serve::execute::Token;
 use crate::serve::health::Readiness;
-use crate::serve::{AppState, Events};
+use crate::serve::{AppState, Events, Gateways};
 
 /// Where events are on, what they are answered from; and a future that opens their gate.
 pub(super) async fn events(
     args: &ServeArgs,
-    (cluster, clients, gateways): (Option<&Cluster>, Option<Watched<GatewayClient>>, Option<Shared>),
+    (cluster, clients, gateways): (Option<&Cluster>, Option<Watched<GatewayClient>>, Option<&Gateways>),
     readiness: &Readiness,
     registry: &mut Registry,
 ) -> anyhow::Result<(Option<Events>, BoxFuture<'static, ()>)> {
@@ -38,7 +37,7 @@ pub(super) async fn events(
     };
     let mut events = Events::new(
         cluster.clone(),
-        (clients, gateways),
+        (clients, gateways.in_force(), gateways.namespaces()),
         (&args.client, &args.events),
         registry,
     )?;

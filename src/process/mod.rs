@@ -73,9 +73,9 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     let (clients, clients_watch) = clients::watch(args, cluster.as_ref());
     let in_force = gateways.as_ref().map(Gateways::in_force);
     let namespaces = gateways.as_ref().and_then(Gateways::namespaces);
-    let controlled = clients::controlled(args, clients.as_ref(), (in_force.clone(), namespaces));
-    let (events, filled) =
-        events::events(args, (cluster.as_ref(), clients, in_force), &readiness, &mut registry).await?;
+    let controlled = clients::controlled(args, clients.as_ref(), (in_force, namespaces));
+    let known = (cluster.as_ref(), clients, gateways.as_ref());
+    let (events, filled) = events::events(args, known, &readiness, &mut registry).await?;
     let state = State {
         events,
         cluster,

@@ -109,7 +109,7 @@ impl Gateways {
 }
 
 /// What the watch of namespaces says.
-struct Known(Option<Watched<NamespaceMetadata>>);
+pub(super) struct Known(pub(super) Option<Watched<NamespaceMetadata>>);
 
 impl Namespaces for Known {
     fn labels(&self, namespace: &str) -> Option<Labels> {

@@ -61,13 +61,24 @@ pub struct Endpoint {
 
 /// Gateways by their names, and the values that mark pods for them.
 pub fn gateways(all: &[(&str, &str)], is_complete: bool) -> InForce {
-    let gateway = |name: &str, value: &str| {
+    let all: Vec<_> = all.iter().map(|(name, value)| (*name, *value, None)).collect();
+    known(&all, is_complete)
+}
+
+/// The same, for the namespaces alone that a selector selects.
+pub fn selecting_gateways(all: &[(&str, &str, Option<&Value>)]) -> InForce {
+    known(all, true)
+}
+
+fn known(all: &[(&str, &str, Option<&Value>)], is_complete: bool) -> InForce {
+    let gateway = |name: &str, value: &str, selector: Option<&Value>| {
         let label = Mark {
             key: "setGateway".into(),
             value: Some(value.into()),
         };
         let matches = Match {
             label: Some(label),
+            namespace_selector: selector.map(|selector| serde_json::from_value(selector.clone()).unwrap()),
             ..Match::default()
         };
         Gateway {
@@ -82,9 +93,11 @@ pub fn gateways(all: &[(&str, &str)], is_complete: bool) -> InForce {
         resolv: Resolv::default(),
         native_sidecars: false,
     };
-    let all = all.iter().map(|(name, value)| gateway(name, value)).collect();
+    let all = all
+        .iter()
+        .map(|(name, value, selector)| gateway(name, value, *selector));
     InForce::new(
-        all,
+        all.collect(),
         (&surroundings, &Addresses::default()),
         Rules::default(),
         is_complete,
@@ -110,10 +123,12 @@ impl Endpoint {
         let cluster = Cluster::from(fake.client());
         let (clients, watch) = cluster.watched(CancellationToken::new());
         tokio::spawn(watch);
-        assert!(clients.wait_until_ready().await);
+        let (namespaces, watch) = cluster.watched(CancellationToken::new());
+        tokio::spawn(watch);
+        assert!(clients.wait_until_ready().await && namespaces.wait_until_ready().await);
         let mut registry = Registry::default();
         let gateways = shared(gateways(&[("foo", "foo"), ("bar", "value-bar")], is_complete));
-        let known = (clients, gateways.clone());
+        let known = (clients, gateways.clone(), Some(namespaces));
         let mut events = Events::new(cluster, known, (&args.client, &args.events), &mut registry).unwrap();
         events.token = token;
         let state = Arc::new(State {

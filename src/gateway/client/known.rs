@@ -40,19 +40,20 @@ pub fn find_for<'g>(
     Err(Absent::Elsewhere(first))
 }
 
-/// What to say when a gateway is for other namespaces.
+/// What to say when a gateway is for other namespaces: which ones are for this one.
 #[must_use]
-pub fn elsewhere(gateway: &Gateway, namespace: &str) -> String {
+pub fn elsewhere(in_force: &InForce, gateway: &Gateway, (namespace, namespaces): (&str, &dyn Namespaces)) -> String {
+    let near = gateways(in_force).filter(|gateway| is_for(gateway, namespace, namespaces).unwrap_or_default());
     format!(
-        "gateway {:?} is not for namespace {namespace:?}: label the namespace as the gateway's spec.match.namespaceSelector \
-         says, or create the client in another one",
-        gateway.name
+        "gateway {:?} is not for namespace {namespace:?}: {}; or label the namespace as the gateway's \
+         spec.match.namespaceSelector says",
+        gateway.name,
+        listed(near).unwrap_or_else(|| "none is, so name another namespace".to_owned())
     )
 }
 
 /// The gateway of that name, else the first one whose pods are marked with that value.
-#[must_use]
-pub fn find<'g>(in_force: &'g InForce, wanted: &str) -> Option<&'g Gateway> {
+fn find<'g>(in_force: &'g InForce, wanted: &str) -> Option<&'g Gateway> {
     let mut all = gateways(in_force);
     let marked = gateways(in_force).find(|gateway| is_marked(gateway, wanted));
     all.find(|gateway| gateway.name == wanted).or(marked)
@@ -61,17 +62,23 @@ pub fn find<'g>(in_force: &'g InForce, wanted: &str) -> Option<&'g Gateway> {
 /// What to say when there is no such gateway: which ones there are.
 #[must_use]
 pub fn unknown(in_force: &InForce, wanted: &str) -> String {
-    let mut names: Vec<_> = gateways(in_force).map(|gateway| gateway.name.as_str()).collect();
+    let known = listed(gateways(in_force));
+    let none = || "there is none at all, so create a PodGateway".to_owned();
+    format!("there is no gateway {wanted:?}: {}", known.unwrap_or_else(none))
+}
+
+/// Names of gateways in a sentence; nothing where there are none.
+fn listed<'g>(gateways: impl Iterator<Item = &'g Gateway>) -> Option<String> {
+    let mut names: Vec<_> = gateways.map(|gateway| gateway.name.as_str()).collect();
     names.sort_unstable();
     let more = names.len().saturating_sub(LISTED);
     names.truncate(LISTED);
-    let known = match names.as_slice() {
-        [] => "there is none at all, so create a PodGateway".to_owned(),
-        [one] => format!("the gateway is {one}"),
-        several if more == 0 => format!("the gateways are {}", several.join(", ")),
-        several => format!("the gateways are {} and {more} more", several.join(", ")),
-    };
-    format!("there is no gateway {wanted:?}: {known}")
+    match names.as_slice() {
+        [] => None,
+        [one] => Some(format!("the gateway is {one}")),
+        several if more == 0 => Some(format!("the gateways are {}", several.join(", "))),
+        several => Some(format!("the gateways are {} and {more} more", several.join(", "))),
+    }
 }
 
 fn gateways(in_force: &InForce) -> impl Iterator<Item = &Gateway> {
@@ -139,6 +146,21 @@ mod tests {
             });
             assert_eq!(found, expected, "{wanted} {namespace}");
         }
+        let wrong = find(&all, "a").unwrap();
+        for (namespace, told) in [
+            ("there", "the gateways are all, b, vpn-too; "),
+            ("new", "the gateway is all; "),
+        ] {
+            let text = elsewhere(&all, wrong, (namespace, &known));
+            let start = format!("gateway \"a\" is not for namespace {namespace:?}: {told}");
+            assert!(text.starts_with(&start), "{text}");
+        }
+        let alone = in_force(vec![of("a", "vpn", "a")]);
+        let text = elsewhere(&alone, wrong, ("there", &known));
+        assert!(
+            text.contains(": none is, so name another namespace; or label"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ mod pod;
 mod status;
 mod validate;
 
-pub use known::{Absent, elsewhere, find, find_for, unknown};
+pub use known::{Absent, elsewhere, find_for, unknown};
 pub use plan::{End, Plan, had_pod, plan, wake};
 pub use pod::{Defaults, is_shortened, pod, pod_name};
 pub use status::{Hold, Observed, Transition, status, transition};

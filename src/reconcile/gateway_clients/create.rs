@@ -72,7 +72,10 @@ async fn without(
         return Ok(Some(PAUSE));
     }
     let (reason, text) = match absent {
-        Absent::Elsewhere(gateway) => (reason::NOT_FOR_NAMESPACE, elsewhere(gateway, namespace)),
+        Absent::Elsewhere(gateway) => (
+            reason::NOT_FOR_NAMESPACE,
+            elsewhere(in_force, gateway, (namespace, ctx)),
+        ),
         _ => (reason::UNKNOWN_GATEWAY, unknown(in_force, &client.spec.gateway_name)),
     };
     refused(client, (reason, &text), ctx).await

@@ -24,6 +24,7 @@ use axum::response::{IntoResponse, Response};
 use prometheus_client::registry::Registry;
 use tokio::sync::Semaphore;
 
+use super::gateway::Known;
 use super::metrics::micros;
 use super::state::AppState;
 use super::token::Token;
@@ -32,7 +33,7 @@ use crate::api::gateway::GatewayClient;
 use crate::api::names::cloud_event;
 use crate::api::names::path::EVENTS;
 use crate::cli::{ClientArgs, EventArgs};
-use crate::clients::cluster::{Cluster, Watched};
+use crate::clients::cluster::{Cluster, NamespaceMetadata, Watched};
 use crate::clients::sink::SinkError;
 use crate::gateway::Shared;
 use crate::gateway::event::{self, Decision, Rules};
@@ -52,6 +53,7 @@ pub struct Events {
     cluster: Cluster,
     clients: Watched<GatewayClient>,
     gateways: Shared,
+    namespaces: Known,
     rules: Rules,
     most_clients: usize,
     /// Those that this process has made and not seen yet.
@@ -86,7 +88,7 @@ impl Events {
     /// What the flags say of sinks is of no use.
     pub fn new(
         cluster: Cluster,
-        (clients, gateways): (Watched<GatewayClient>, Shared),
+        (clients, gateways, namespaces): (Watched<GatewayClient>, Shared, Option<Watched<NamespaceMetadata>>),
         (client_args, args): (&ClientArgs, &EventArgs),
         registry: &mut Registry,
     ) -> Result<Self, Error> {
@@ -95,6 +97,7 @@ impl Events {
             cluster,
             clients,
             gateways,
+            namespaces: Known(namespaces),
             rules: Rules {
                 namespace: client_args.client_namespace.clone(),
                 listed: client_args.namespaces(),

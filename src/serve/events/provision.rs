@@ -12,7 +12,8 @@ use super::{Events, wait};
 use crate::api::cloud_event::CloudEvent;
 use crate::api::gateway::GatewayClient;
 use crate::api::names::annotation;
-use crate::gateway::client;
+use crate::gateway::Namespaces;
+use crate::gateway::client::{self, Absent};
 use crate::gateway::event::{self, Wanted};
 
 /// A PodGateway that has just been applied may be known elsewhere before it is here.
@@ -133,7 +134,7 @@ async fn no_gateway(events: &Events, wanted: &Wanted, deadline: Instant) -> Resu
         if is_known(events, wanted) {
             return Ok(None);
         }
-        let why = unknown(events, &wanted.gateway_name);
+        let why = absent(events, wanted);
         if why.is_none() || Instant::now() >= deadline {
             return Ok(why);
         }
@@ -141,11 +142,19 @@ async fn no_gateway(events: &Events, wanted: &Wanted, deadline: Instant) -> Resu
     }
 }
 
-/// What to say where there is no such gateway.
-fn unknown(events: &Events, gateway_name: &str) -> Option<String> {
-    let gateways = events.gateways.load();
-    let found = client::find(&gateways, gateway_name).is_some_and(|_| !gateway_name.is_empty());
-    (!found).then(|| client::unknown(&gateways, gateway_name))
+/// What to say where no gateway is meant that is for the namespace. Of a namespace that is not known yet the reconciler says.
+fn absent(events: &Events, wanted: &Wanted) -> Option<String> {
+    let (gateways, place) = (
+        events.gateways.load(),
+        (&*wanted.namespace, &events.namespaces as &dyn Namespaces),
+    );
+    let name = &wanted.gateway_name;
+    match client::find_for(&gateways, name, place) {
+        Ok(_) if name.is_empty() => Some(client::unknown(&gateways, name)),
+        Ok(_) | Err(Absent::Unclear) => None,
+        Err(Absent::Unknown) => Some(client::unknown(&gateways, name)),
+        Err(Absent::Elsewhere(gateway)) => Some(client::elsewhere(&gateways, gateway, place)),
+    }
 }
 
 fn unfinished(events: &Events, namespace: &str) -> usize {
