@@ -27,7 +27,9 @@ pub struct ClientArgs {
     /// whose answer the sink has not taken yet stays up to 2 hours longer.
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1h")]
     pub client_retention: Duration,
-    /// Clients of a namespace that have not ended; events that ask for more are told to come again.
+    /// Clients of a namespace that have not ended; events that ask for more are told to come again. Each replica counts those
+    /// that it knows of: several can pass it together, by the events that they take at one moment. A ResourceQuota of
+    /// count/gatewayclients.gateway.stationmaster.dev is exact, and counts those too that have ended and stay.
     #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_clients: u32,
 }
