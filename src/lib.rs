@@ -64,7 +64,8 @@
 //! to whichever replica, that is one client. [`reconcile::gateway_clients`] creates its one pod, writes what becomes of it
 //! into the status and takes it away at the client's end. The answer is written from that status: to the sender, or later
 //! to the sink, which an annotation of the client asks for. A client outlives its end by `--client-retention`, so that a late
-//! delivery gets the first answer and no second pod.
+//! delivery gets the first answer and no second pod, and by more while a sink has not taken the answer. An end that comes
+//! first makes a client that has ended, for the same reason.
 //!
 //! # What is not here
 //! - Domains, tools and nouns never await, and read no clock, file or environment.

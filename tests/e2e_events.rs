@@ -87,6 +87,23 @@ fn an_event_becomes_a_pod_and_ends_it() {
 }
 
 #[test]
+fn an_end_that_comes_first_leaves_no_pod_to_make() {
+    let (plane, server) = started(&[]);
+    let ended = json!({
+        "specversion": "1.0", "id": "e", "source": "/tests", "type": "io.podgateway.client.ended", "causeid": "1",
+    });
+    assert_eq!(deliver(server.web, &ended.to_string()).status, 202);
+    eventually("an end", || {
+        let client = plane.get(&["gatewayclients"])["items"][0].clone();
+        (client["status"]["phase"] == "Ended").then_some(())
+    });
+    let answer = deliver(server.web, &event("1", &json!({"gateway_name": "foo"})));
+    let failed = "ce-type: io.podgateway.client.scheduling.failed";
+    assert!(answer.status == 200 && answer.head.contains(failed), "{}", answer.head);
+    assert!(pods(&plane).is_empty());
+}
+
+#[test]
 fn twenty_deliveries_are_one_pod_and_one_answer() {
     let (plane, server) = started(&[]);
     let (web, body) = (server.web, event("1", &json!({"gateway_name": "foo"})));

@@ -409,6 +409,82 @@ async fn an_end_marks_the_client_and_nothing_else() {
     );
 }
 
+fn ended_by_cause(cause: &str) -> Value {
+    let mut event = ended(&Value::Null);
+    event["causeid"] = cause.into();
+    event
+}
+
+#[tokio::test]
+async fn an_end_that_comes_first_leaves_no_client_to_make() {
+    let endpoint = Endpoint::scheduling(&[]).await;
+    // However often it comes.
+    for _ in 0..2 {
+        assert_eq!(endpoint.post(&ended_by_cause("1")).await.status, StatusCode::ACCEPTED);
+    }
+    let stored = endpoint.clients();
+    assert_eq!(stored.len(), 1);
+    let annotations = &stored[0]["metadata"]["annotations"];
+    assert_eq!(
+        (
+            &annotations["gateway.stationmaster.dev/end"],
+            &annotations["gateway.stationmaster.dev/cause-id"]
+        ),
+        (&json!("true"), &json!("1"))
+    );
+    let answer = endpoint.post(&pending("1")).await;
+    assert_eq!((answer.status.as_u16(), answer.header("ce-type")), (200, FAILED));
+    assert_eq!(
+        (answer.header("ce-causeid"), &answer.data()["gateway_name"]),
+        ("1", &json!("foo"))
+    );
+    let text = answer.data()["message"].as_str().unwrap().to_owned();
+    assert!(text.contains("ended before"), "{text}");
+    assert_eq!(endpoint.post(&pending("1")).await.event(), answer.event());
+    assert_eq!(endpoint.clients().len(), 1);
+    // Others are made as ever.
+    assert_eq!(endpoint.post(&pending("2")).await.header("ce-type"), DONE);
+}
+
+#[tokio::test]
+async fn an_end_for_a_client_that_is_long_forgotten_leaves_nothing() {
+    let endpoint = Endpoint::new(&[]).await;
+    let name = format!("client-{}", "0".repeat(40));
+    for event in [ended_by_cause(&name), ended(&json!({"pod_name": name}))] {
+        assert_eq!(endpoint.post(&event).await.status, StatusCode::ACCEPTED);
+        assert!(endpoint.clients().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_a_create_overtakes_marks_the_client() {
+    let endpoint = Endpoint::new(&["--event-reply-seconds=0"]).await;
+    assert_eq!(endpoint.post(&pending("1")).await.status, StatusCode::CONFLICT);
+    // It was not there a moment ago.
+    endpoint.fake.fail("PATCH gatewayclients", &[Fault::Status(404); 2]);
+    assert_eq!(endpoint.post(&ended_by_cause("1")).await.status, StatusCode::ACCEPTED);
+    let annotations = endpoint.clients()[0]["metadata"]["annotations"].clone();
+    assert_eq!(annotations["gateway.stationmaster.dev/end"], "true");
+    assert_eq!(annotations["gateway.stationmaster.dev/ended-first"], Value::Null);
+}
+
+#[tokio::test]
+async fn ends_that_come_first_have_their_own_bound() {
+    let endpoint = Endpoint::new(&["--max-clients=1", "--event-reply-seconds=0"]).await;
+    assert_eq!(endpoint.post(&ended_by_cause("1")).await.status, StatusCode::ACCEPTED);
+    let mut answer = endpoint.post(&ended_by_cause("2")).await;
+    for number in 3.. {
+        if answer.status == StatusCode::TOO_MANY_REQUESTS || number == 100 {
+            break;
+        }
+        tokio::task::yield_now().await;
+        answer = endpoint.post(&ended_by_cause(&number.to_string())).await;
+    }
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (429, "10"));
+    // They take no place from those that are wanted.
+    assert_eq!(endpoint.post(&pending("a")).await.status, StatusCode::CONFLICT);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_gateway_for_other_namespaces_fails_and_the_near_ones_are_named() {
     let endpoint = Endpoint::scheduling(&[]).await;

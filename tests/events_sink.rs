@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use common::endpoint::{CLIENTS, DONE, Endpoint, pending, request, schedule};
+use common::endpoint::{CLIENTS, DONE, Endpoint, FAILED, pending, request, schedule};
 use common::fake::{Fake, Fault};
 use serde_json::{Value, json};
 use stationmaster::serve::events::deliver;
@@ -292,6 +292,30 @@ async fn a_sender_that_has_gone_away_leaves_no_promise() {
     becomes(&fake, "Scheduled");
     until("mark", || annotation(&fake, "reply") == "sent").await;
     assert!(began.elapsed() >= GRACE, "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_comes_first_is_answered_at_the_sink() {
+    let (fake, sink) = (Fake::new(), Sink::start(&[], None).await);
+    let process = Process::start(&fake, &sink, &[]).await;
+    let mut ended = pending("e");
+    ended["type"] = "io.podgateway.client.ended".into();
+    ended["data"] = Value::Null;
+    ended["causeid"] = "1".into();
+    // The watch does not show yet what an end has left.
+    fake.stall(CLIENTS);
+    let ends = request("application/cloudevents-batch+json", json!([ended]).to_string());
+    assert_eq!(process.0.send(ends).await.status, StatusCode::ACCEPTED);
+    assert_eq!(process.0.send(batch(&["1"])).await.status, StatusCode::ACCEPTED);
+    sink.has(1).await;
+    assert_eq!(
+        (sink.told("ce-type"), sink.told("ce-causeid")),
+        (vec![FAILED.to_owned()], vec!["1".to_owned()])
+    );
+    assert_eq!(annotation(&fake, "reply"), Value::Null);
+    // A single one is answered at once.
+    let answer = process.0.post(&pending("1")).await;
+    assert_eq!((answer.status.as_u16(), answer.header("ce-type")), (200, FAILED));
 }
 
 #[tokio::test(start_paused = true)]

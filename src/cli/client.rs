@@ -24,7 +24,8 @@ pub struct ClientArgs {
     #[arg(long, short = 'c', value_name = "COMMAND", value_parser = words, default_value = "sleep,infinity")]
     client_command: Vec<Words>,
     /// How long a client stays after its end, so that an event that comes once more gets the same answer: 90s, 10m, 1h. One
-    /// whose answer the sink has not taken yet stays up to 2 hours longer.
+    /// whose answer the sink has not taken yet stays up to 2 hours longer; an end that comes before its client, by causeid, is
+    /// kept as long, and that client is never made.
     #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1h")]
     pub client_retention: Duration,
     /// Clients of a namespace that have not ended; events that ask for more are told to come again. Each replica counts those

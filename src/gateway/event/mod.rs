@@ -11,8 +11,8 @@ use crate::api::cloud_event::CloudEvent;
 use crate::api::names::cloud_event;
 
 pub use progress::{Progress, report};
-pub use reply::{Outcome, is_promised, outcome, refusal, reply, stored_reply};
-pub use wanted::{Cause, Wanted, client_name, is_unfinished};
+pub use reply::{Outcome, early_end, is_promised, outcome, refusal, reply, stored_reply};
+pub use wanted::{Cause, Wanted, client_name, has_ended_first, is_unfinished};
 
 /// Longest text that an event may bring along, in characters.
 const LONGEST_MESSAGE: usize = 4096;
@@ -51,10 +51,10 @@ pub enum End {
     },
     /// By what it came from.
     Client {
-        /// Where it is.
+        /// Where it is, or would be.
         namespace: String,
-        /// Names that it may have, the likelier first.
-        names: [String; 2],
+        /// The event that it came from; or in place of that event's id the client's name.
+        cause: Cause,
     },
 }
 
@@ -129,7 +129,10 @@ fn end(event: &CloudEvent, rules: &Rules) -> Result<End, Error> {
         (Some(name), _) => Ok(End::Pod { namespace, name }),
         (None, Some(cause)) => Ok(End::Client {
             namespace,
-            names: [client_name(&event.source, cause), cause.clone()],
+            cause: Cause {
+                id: cause.clone(),
+                ..Cause::of(event)
+            },
         }),
         (None, None) => Err(Error::Data(shape)),
     }
@@ -271,10 +274,14 @@ mod tests {
         assert!(matches!(ended(&json!({})), Err(Error::Data(_))));
         let mut caused = event(cloud_event::ENDED, &json!(null));
         caused.extensions.insert("causeid".into(), "7".into());
-        let names = [client_name("/s", "7"), "7".to_owned()];
+        let cause = Cause {
+            id: "7".into(),
+            source: "/s".into(),
+            ..Cause::default()
+        };
         let client = End::Client {
             namespace: "clients".into(),
-            names,
+            cause,
         };
         assert_eq!(decide(&caused, &rules()), Ok(Decision::End(client)));
     }

@@ -2,13 +2,15 @@
 
 use serde_json::{Value, json};
 
-use super::{Cause, Wanted, client_name};
+use super::{Cause, Wanted, client_name, has_ended_first};
 use crate::api::cloud_event::CloudEvent;
 use crate::api::gateway::{ClientPhase, GatewayClient};
 use crate::api::names::{annotation, cloud_event};
 
 /// Upstream's words.
 const DONE: &str = "A pod-gateway client has been scheduled.";
+/// Of a client that is never made.
+const ENDED_FIRST: &str = "the client has ended before it was asked for: its io.podgateway.client.ended came first";
 
 /// What became of a client, as far as its cause asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +77,12 @@ pub fn is_promised(client: &GatewayClient) -> bool {
 pub fn refusal(wanted: &Wanted, message: String) -> CloudEvent {
     let place = (&*wanted.namespace, &*wanted.gateway_name);
     reply(&wanted.cause, place, &Outcome::Failed { message }, None)
+}
+
+/// The answer to an event whose end has come before it; nothing where its client is another one.
+#[must_use]
+pub fn early_end(client: &GatewayClient, wanted: &Wanted) -> Option<CloudEvent> {
+    has_ended_first(client).then(|| refusal(wanted, ENDED_FIRST.to_owned()))
 }
 
 /// The answer to an event, in which its id and its trace are found again.

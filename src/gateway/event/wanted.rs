@@ -10,6 +10,13 @@ use crate::api::cloud_event::CloudEvent;
 use crate::api::gateway::{ClientPhase, GatewayClient, GatewayClientSpec};
 use crate::api::names::{GATEWAY_GROUP, annotation, cloud_event};
 
+/// Stands in for the gateway of a client of which nothing but its end is known; no PodGateway can have this name.
+const NO_GATEWAY: &str = "-";
+/// Of the hash in a client's name, in bytes.
+const HASH_BYTES: usize = 20;
+/// How the names of clients begin.
+const PREFIX: &str = "client-";
+
 /// Longest part of a trace that is carried on, in bytes.
 const LONGEST_TRACE: usize = 512;
 
@@ -56,11 +63,7 @@ impl Wanted {
             message: self.message.clone(),
             ..GatewayClientSpec::default()
         };
-        json!({
-            "apiVersion": format!("{GATEWAY_GROUP}/v1alpha1"), "kind": "GatewayClient",
-            "metadata": {"name": self.name(), "namespace": self.namespace, "annotations": annotations},
-            "spec": spec,
-        })
+        self.cause.object(&self.namespace, &annotations, &spec)
     }
 }
 
@@ -91,6 +94,32 @@ impl Cause {
         })
     }
 
+    /// A client that has ended before it was asked for, so that who asks for it later gets none; nothing where the id is no
+    /// event's but a client's own, which nobody knows before that client is made.
+    #[must_use]
+    pub fn ended_first(&self, namespace: &str) -> Option<Value> {
+        if is_client_name(&self.id) {
+            return None;
+        }
+        let mut annotations = self.annotations();
+        annotations.extend([(annotation::END, "true"), (annotation::ENDED_FIRST, "true")]);
+        let spec = GatewayClientSpec {
+            gateway_name: NO_GATEWAY.to_owned(),
+            ..GatewayClientSpec::default()
+        };
+        Some(self.object(namespace, &annotations, &spec))
+    }
+
+    fn object(&self, namespace: &str, annotations: &BTreeMap<&str, &str>, spec: &GatewayClientSpec) -> Value {
+        json!({
+            "apiVersion": format!("{GATEWAY_GROUP}/v1alpha1"), "kind": "GatewayClient",
+            "metadata": {
+                "name": client_name(&self.source, &self.id), "namespace": namespace, "annotations": annotations,
+            },
+            "spec": spec,
+        })
+    }
+
     fn annotations(&self) -> BTreeMap<&'static str, &str> {
         let all = [
             (annotation::CAUSE_ID, Some(&*self.id)),
@@ -110,19 +139,32 @@ pub fn client_name(source: &str, id: &str) -> String {
         .chain_update([0])
         .chain_update(id)
         .finalize();
-    let mut name = "client-".to_owned();
-    for byte in &digest[..20] {
+    let mut name = PREFIX.to_owned();
+    for byte in &digest[..HASH_BYTES] {
         // Writing to a String cannot fail.
         let _ = write!(name, "{byte:02x}");
     }
     name
 }
 
+fn is_client_name(text: &str) -> bool {
+    let digits = text.strip_prefix(PREFIX).unwrap_or_default();
+    let mut bytes = digits.bytes();
+    digits.len() == 2 * HASH_BYTES && bytes.all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// Whether a client still has, or will have, a pod.
 #[must_use]
 pub fn is_unfinished(client: &GatewayClient) -> bool {
     let phase = client.status.as_ref().and_then(|status| status.phase);
-    !matches!(phase, Some(ClientPhase::Failed | ClientPhase::Ended))
+    !has_ended_first(client) && !matches!(phase, Some(ClientPhase::Failed | ClientPhase::Ended))
+}
+
+/// Whether a client had ended before it was asked for.
+#[must_use]
+pub fn has_ended_first(client: &GatewayClient) -> bool {
+    let annotations = client.metadata.annotations.as_ref();
+    annotations.is_some_and(|all| all.get(annotation::ENDED_FIRST).is_some_and(|value| value == "true"))
 }
 
 #[cfg(test)]
@@ -160,6 +202,38 @@ mod tests {
         let client: GatewayClient = serde_json::from_value(object).unwrap();
         assert_eq!(Cause::stored(&client), Some(cause));
         assert!(is_unfinished(&client));
+    }
+
+    #[test]
+    fn an_end_that_comes_first_leaves_a_client_that_has_ended() {
+        let cause = Cause {
+            id: "1".into(),
+            source: "/s".into(),
+            ..Cause::default()
+        };
+        let expected = json!({
+            "apiVersion": "gateway.stationmaster.dev/v1alpha1", "kind": "GatewayClient",
+            "metadata": {
+                "name": client_name("/s", "1"), "namespace": "clients",
+                "annotations": {
+                    "gateway.stationmaster.dev/cause-id": "1", "gateway.stationmaster.dev/cause-source": "/s",
+                    "gateway.stationmaster.dev/end": "true", "gateway.stationmaster.dev/ended-first": "true",
+                },
+            },
+            "spec": {"gatewayName": "-"},
+        });
+        let object = cause.ended_first("clients").unwrap();
+        assert_eq!(object, expected);
+        let client: GatewayClient = serde_json::from_value(object).unwrap();
+        assert!(has_ended_first(&client) && !is_unfinished(&client));
+        let by_name = Cause {
+            id: client_name("/s", "1"),
+            ..cause
+        };
+        assert_eq!(by_name.ended_first("clients"), None);
+        for id in [&by_name.id[..46], &by_name.id.to_uppercase(), "client-", "1"] {
+            assert!(!is_client_name(id), "{id}");
+        }
     }
 
     #[test]

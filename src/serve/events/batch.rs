@@ -2,8 +2,7 @@
 
 use super::answer::{Answer, Refusal};
 use super::provision::{self, Stored};
-use super::replies::Replies;
-use super::{Events, end, known_type};
+use super::{Events, end, known_type, later};
 use crate::api::cloud_event::CloudEvent;
 use crate::api::names::annotation;
 use crate::gateway::event::{self, Decision, Wanted};
@@ -36,10 +35,7 @@ pub(super) async fn store(events: &Events, batch: impl Iterator<Item = CloudEven
 async fn follow(events: &Events, decision: &Decision) -> Result<&'static str, Refusal> {
     match decision {
         Decision::Provision(wanted) => promise(events, wanted).await,
-        Decision::End(ended) => {
-            let ended = end::end(events, ended).await?;
-            Ok(if ended.is_some() { "Ended" } else { "UnknownClient" })
-        }
+        Decision::End(ended) => end::end(events, ended).await.map(|(word, _)| word),
         Decision::Ours => Ok("OwnEvent"),
         Decision::Unknown => Ok("UnknownType"),
     }
@@ -51,33 +47,19 @@ async fn promise(events: &Events, wanted: &Wanted) -> Result<&'static str, Refus
         return Err(Refusal::NoSink);
     };
     let promise = replies.promise((wanted.namespace.clone(), wanted.name()));
-    match provision::store(events, wanted, Some(annotation::REPLY_TO_SINK)).await? {
-        Stored::New => promise.keep(),
+    let at_once = match provision::store(events, wanted, Some(annotation::REPLY_TO_SINK)).await? {
+        Stored::New => {
+            promise.keep();
+            None
+        }
         Stored::Known => {
             drop(promise);
-            provision::to_sink(events, &wanted.namespace, &wanted.name()).await?;
+            later::to_sink(events, wanted).await?
         }
-        Stored::Refused(refusal) => return forward(replies, &refusal).await,
+        Stored::Refused(refusal) => Some(*refusal),
+    };
+    match at_once {
+        Some(reply) => later::forward(replies, &reply).await.map(|()| "Failed"),
+        None => Ok("Later"),
     }
-    Ok("Later")
-}
-
-/// Sends an answer that nothing remembers. One that no sink will ever have is given up: it must not hold up its batch.
-async fn forward(replies: &Replies, refusal: &CloudEvent) -> Result<&'static str, Refusal> {
-    match replies.send(refusal, false).await {
-        Ok(()) => replies.counters.delivery("sent"),
-        Err(error) if error.is_passing() => {
-            replies.counters.delivery("refused");
-            return Err(Refusal::Unavailable(None));
-        }
-        Err(_) if replies.has_dead_letters() => {
-            replies
-                .send(refusal, true)
-                .await
-                .map_err(|_| Refusal::Unavailable(None))?;
-            replies.counters.delivery("dead-letter");
-        }
-        Err(_) => replies.counters.delivery("lost"),
-    }
-    Ok("Failed")
 }

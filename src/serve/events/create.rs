@@ -3,13 +3,13 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Events;
 use super::answer::Refusal;
 use crate::api::gateway::GatewayClient;
 use crate::clients::cluster::{DryRun, Error, Failure};
-use crate::gateway::event::Wanted;
 
 /// Creates that are sent for one event.
 const ATTEMPTS: u32 = 4;
@@ -32,13 +32,11 @@ pub(super) enum Created {
 }
 
 /// Creates the client; `Ok` only when it is known what became of it.
-pub(super) async fn create(events: &Events, wanted: &Wanted, reply: Option<&str>) -> Result<Created, Refusal> {
-    let (object, deadline) = (wanted.object(reply), Instant::now() + DEADLINE);
+pub(super) async fn create(events: &Events, namespace: &str, object: &Value) -> Result<Created, Refusal> {
+    let deadline = Instant::now() + DEADLINE;
     let mut pause = PAUSE;
     for left in (0..ATTEMPTS).rev() {
-        let create = events
-            .cluster
-            .create::<GatewayClient>(&wanted.namespace, &object, DryRun::No);
+        let create = events.cluster.create::<GatewayClient>(namespace, object, DryRun::No);
         let retry_after = match timeout_at(deadline, create).await {
             Ok(Ok(_)) => return Ok(Created::New),
             Ok(Err(Error { failure, .. })) => match failure {

@@ -1,35 +1,44 @@
-//! A client that is not wanted any more: marked so, and nothing else. Its reconciler takes the pod away.
+//! A client that is not wanted any more: marked so, and nothing else. Its reconciler takes the pod away. An end that comes
+//! before its client is kept as one that has ended, so that the client is not made later, when nobody would end it.
 
 use serde_json::json;
 
 use super::Events;
 use super::answer::Refusal;
+use super::create::{Created, create};
 use crate::api::gateway::GatewayClient;
 use crate::api::names::annotation;
 use crate::clients::cluster::Failure;
 use crate::dispatch::name::is_subdomain;
-use crate::gateway::event::End;
+use crate::gateway::event::{Cause, End, client_name, has_ended_first};
 
-/// Marks the client; its name, or nothing where there is none.
-pub(super) async fn end(events: &Events, end: &End) -> Result<Option<String>, Refusal> {
+/// What an end came to: in one word, and the client's name where there is one.
+pub(super) type Ended = (&'static str, Option<String>);
+
+/// Marks the client, or remembers that it is not wanted.
+pub(super) async fn end(events: &Events, end: &End) -> Result<Ended, Refusal> {
     if !events.clients.is_ready() {
         return Err(Refusal::Unfilled);
     }
-    let (namespace, names) = match end {
-        End::Pod { namespace, name } => (namespace, with_pod(events, namespace, name)),
-        End::Client { namespace, names } => (namespace, names.to_vec()),
-    };
-    // No object has another name, and what is no name must not become part of a request's path.
-    for name in names.into_iter().filter(|name| is_subdomain(name)) {
-        if mark(events, namespace, &name).await? {
-            return Ok(Some(name));
+    let ended = match end {
+        // Who names a pod was told of it: a client that is not there has been forgotten.
+        End::Pod { namespace, name } => mark(events, namespace, [with_pod(events, namespace, name)]).await?,
+        End::Client { namespace, cause } => {
+            let own = client_name(&cause.source, &cause.id);
+            match mark(events, namespace, [own.clone(), cause.id.clone()]).await? {
+                None if remember(events, namespace, cause).await? => return Ok(("EndedFirst", Some(own))),
+                // It came between.
+                None => mark(events, namespace, [own]).await?,
+                marked => marked,
+            }
         }
-    }
-    Ok(None)
+    };
+    let word = if ended.is_some() { "Ended" } else { "UnknownClient" };
+    Ok((word, ended))
 }
 
 /// The client that has a pod; where memory does not know, the one whose pod has its own name.
-fn with_pod(events: &Events, namespace: &str, pod: &str) -> Vec<String> {
+fn with_pod(events: &Events, namespace: &str, pod: &str) -> String {
     let clients = events.clients.all();
     let found = clients.iter().find(|client| {
         let status = client.status.as_ref();
@@ -37,15 +46,42 @@ fn with_pod(events: &Events, namespace: &str, pod: &str) -> Vec<String> {
         has_pod && client.metadata.namespace.as_deref() == Some(namespace)
     });
     let name = found.and_then(|client| client.metadata.name.clone());
-    vec![name.unwrap_or_else(|| pod.to_owned())]
+    name.unwrap_or_else(|| pod.to_owned())
 }
 
-/// Whether there is such a client.
-async fn mark(events: &Events, namespace: &str, name: &str) -> Result<bool, Refusal> {
+/// Marks the first that there is of clients with these names; which one.
+async fn mark(
+    events: &Events,
+    namespace: &str,
+    names: impl IntoIterator<Item = String>,
+) -> Result<Option<String>, Refusal> {
     let change = json!({"metadata": {"annotations": {annotation::END: "true"}}});
-    match events.cluster.patch::<GatewayClient>(namespace, name, &change).await {
-        Ok(_) => Ok(true),
-        Err(error) if matches!(error.failure, Failure::NotFound(_)) => Ok(false),
-        Err(error) => Err(Refusal::of(error.failure)),
+    // No object has another name, and what is no name must not become part of a request's path.
+    for name in names.into_iter().filter(|name| is_subdomain(name)) {
+        match events.cluster.patch::<GatewayClient>(namespace, &name, &change).await {
+            Ok(_) => return Ok(Some(name)),
+            Err(error) if matches!(error.failure, Failure::NotFound(_)) => {}
+            Err(error) => return Err(Refusal::of(error.failure)),
+        }
+    }
+    Ok(None)
+}
+
+/// Stores a client that has ended, unless it is there by now or was forgotten long ago; whether it did.
+async fn remember(events: &Events, namespace: &str, cause: &Cause) -> Result<bool, Refusal> {
+    let Some(object) = cause.ended_first(namespace) else {
+        return Ok(false);
+    };
+    let clients = events.clients.all();
+    let here = clients
+        .iter()
+        .filter(|client| client.metadata.namespace.as_deref() == Some(namespace));
+    if here.filter(|client| has_ended_first(client)).count() >= events.most_clients {
+        return Err(Refusal::CrowdedEnds(namespace.to_owned()));
+    }
+    match create(events, namespace, &object).await? {
+        Created::New => Ok(true),
+        Created::Known => Ok(false),
+        Created::Refused(why) => Err(Refusal::Refused(why)),
     }
 }

@@ -9,6 +9,7 @@ mod create;
 mod deliver;
 mod end;
 mod fresh;
+mod later;
 mod letter;
 mod provision;
 mod queue;
@@ -181,13 +182,9 @@ async fn one(events: &Events, event: &CloudEvent, seen: &mut Seen) -> Result<Ans
             provision::provision(events, &wanted).await
         }
         Decision::End(end) => {
-            let ended = end::end(events, &end).await?;
-            seen.client = ended.clone().unwrap_or_default();
-            Ok(Answer::Accepted(if ended.is_some() {
-                "Ended"
-            } else {
-                "UnknownClient"
-            }))
+            let (word, client) = end::end(events, &end).await?;
+            seen.client = client.unwrap_or_default();
+            Ok(Answer::Accepted(word))
         }
         Decision::Ours => Ok(Answer::Accepted("OwnEvent")),
         Decision::Unknown => Ok(Answer::Accepted("UnknownType")),

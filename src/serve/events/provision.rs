@@ -2,16 +2,14 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::answer::{Answer, Refusal};
 use super::create::{Created, create};
 use super::replies::Place;
-use super::{Events, wait};
+use super::{Events, later, wait};
 use crate::api::cloud_event::CloudEvent;
 use crate::api::gateway::GatewayClient;
-use crate::api::names::annotation;
 use crate::gateway::Namespaces;
 use crate::gateway::client::{self, Absent};
 use crate::gateway::event::{self, Wanted};
@@ -35,15 +33,11 @@ pub(super) async fn provision(events: &Events, wanted: &Wanted) -> Result<Answer
     if let Stored::Refused(refusal) = stored {
         return Ok(Answer::Reply(refusal));
     }
-    let name = wanted.name();
-    match wait::reply(events, changes, (&wanted.namespace, &name), until(events.patience)).await {
-        Some(reply) => Ok(Answer::Reply(reply.into())),
-        None if events.replies.is_some() => {
-            to_sink(events, &wanted.namespace, &name).await?;
-            Ok(Answer::Accepted("Later"))
-        }
-        None => Err(Refusal::Unfinished),
-    }
+    let reply = match wait::reply(events, changes, wanted, until(events.patience)).await {
+        None => later::to_sink(events, wanted).await?,
+        reply => reply,
+    };
+    Ok(reply.map_or(Answer::Accepted("Later"), |reply| Answer::Reply(reply.into())))
 }
 
 /// What is there of a client.
@@ -68,7 +62,7 @@ pub(super) async fn store(events: &Events, wanted: &Wanted, reply: Option<&str>)
     if !events.fresh.admit(&place, events.most_clients, is_seen, unfinished) {
         return Err(Refusal::Crowded(wanted.namespace.clone()));
     }
-    let created = create(events, wanted, reply).await;
+    let created = create(events, &wanted.namespace, &wanted.object(reply)).await;
     if !matches!(created, Ok(Created::New | Created::Known)) {
         events.fresh.forget(&place);
     }
@@ -103,28 +97,6 @@ fn filled(events: &Events) -> Result<(), Refusal> {
 
 fn is_known(events: &Events, wanted: &Wanted) -> bool {
     events.clients.get(&wanted.namespace, &wanted.name()).is_some()
-}
-
-/// Has the answer sent to the sink, by whichever replica is there by then.
-pub(super) async fn to_sink(events: &Events, namespace: &str, name: &str) -> Result<(), Refusal> {
-    let Some(replies) = &events.replies else {
-        return Err(Refusal::Unfinished);
-    };
-    let client = events.clients.get(namespace, name);
-    let annotations = client.and_then(|client| client.metadata.annotations.clone());
-    let mark = annotations
-        .as_ref()
-        .and_then(|annotations| annotations.get(annotation::REPLY));
-    // One that was lost is asked for once more.
-    if mark.is_some_and(|mark| mark == annotation::REPLY_TO_SINK || mark == annotation::REPLY_SENT) {
-        return Ok(());
-    }
-    let promise = replies.promise((namespace.to_owned(), name.to_owned()));
-    let change = json!({"metadata": {"annotations": {annotation::REPLY: annotation::REPLY_TO_SINK}}});
-    let patched = events.cluster.patch::<GatewayClient>(namespace, name, &change).await;
-    patched.map_err(|error| Refusal::of(error.failure))?;
-    promise.keep();
-    Ok(())
 }
 
 /// What to say where there is no such gateway, by the deadline, and no client either.

@@ -9,7 +9,7 @@ use kube::runtime::reflector::ObjectRef;
 use super::Events;
 use crate::api::cloud_event::CloudEvent;
 use crate::api::gateway::GatewayClient;
-use crate::gateway::event;
+use crate::gateway::event::{Wanted, early_end, stored_reply};
 
 /// Hears of changes; taken before anything is asked for, so that none is missed.
 pub(super) type Changes = Receiver<ObjectRef<GatewayClient>>;
@@ -18,12 +18,14 @@ pub(super) type Changes = Receiver<ObjectRef<GatewayClient>>;
 pub(super) async fn reply(
     events: &Events,
     mut changes: Changes,
-    (namespace, name): (&str, &str),
+    wanted: &Wanted,
     deadline: Instant,
 ) -> Option<CloudEvent> {
+    let (namespace, name) = (&*wanted.namespace, &*wanted.name());
+    let reply = |client: &GatewayClient| early_end(client, wanted).or_else(|| stored_reply(client));
     loop {
         let client = events.clients.get(namespace, name);
-        if let Some(reply) = client.and_then(|client| event::stored_reply(&client)) {
+        if let Some(reply) = client.and_then(|client| reply(&client)) {
             return Some(reply);
         }
         loop {
