@@ -58,7 +58,7 @@
 //! and never by one, make [`gateway::InForce`], from which `/mutate-pods` answers. The pod is told in an annotation which
 //! gateway it got. The auditor, [`reconcile::gateways`], counts such pods by their metadata and tells of those that lack
 //! theirs, having been created while nobody answered; with `--evict-uninjected` it evicts one at a time, where a trial
-//! shows that the next one would get it.
+//! shows that the next one would get it, and waits until that one is ready.
 //!
 //! An event becomes a GatewayClient, whose name is a hash of the event's source and id: however often it is delivered, and
 //! to whichever replica, that is one client. [`reconcile::gateway_clients`] creates its one pod, writes what becomes of it

@@ -132,7 +132,7 @@ fn prepared(gateway: &str) -> Fake {
 /// A pod that asks for the gateway.
 fn pod(name: &str, owner: Option<&str>) -> Value {
     let owner =
-        owner.map(|kind| json!([{"apiVersion": "v1", "kind": kind, "name": "web", "uid": "w", "controller": true}]));
+        owner.map(|kind| json!([{"apiVersion": "v1", "kind": kind, "name": "web", "uid": kind, "controller": true}]));
     json!({
         "metadata": {"name": name, "labels": {"setGateway": "foo"}, "ownerReferences": owner},
         "spec": {"containers": [{"name": "app"}]},
@@ -141,7 +141,17 @@ fn pod(name: &str, owner: Option<&str>) -> Value {
 
 /// The same with the gateway.
 fn behind(name: &str) -> Value {
-    let mut pod = pod(name, None);
+    with_gateway(pod(name, None))
+}
+
+/// What a controller makes while the webhook answers.
+fn successor(name: &str, owner: &str, ready: &str) -> Value {
+    let mut pod = with_gateway(pod(name, Some(owner)));
+    pod["status"] = json!({"conditions": [{"type": "Ready", "status": ready}]});
+    pod
+}
+
+fn with_gateway(mut pod: Value) -> Value {
     pod["metadata"]["annotations"] = json!({INJECTED: "foo@0"});
     pod["spec"]["initContainers"] = json!([{"name": "gateway-init"}]);
     pod
@@ -348,32 +358,100 @@ async fn where_no_webhook_is_asked_pod_security_refuses_nothing() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn evicts_one_at_a_time_what_a_controller_makes_again() {
+/// The pods that are evicted in that many seconds.
+async fn evicted(fake: &Fake, seconds: u64) -> Vec<String> {
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    let writes = fake.writes().await.into_iter();
+    let pod = |write: String| Some(write.strip_prefix("POST pods ")?.strip_suffix(" eviction")?.to_owned());
+    writes.filter_map(pod).collect()
+}
+
+/// A fake whose webhook answers, with pods that were created while it did not.
+fn with_lost(pods: &[(&str, Option<&str>)]) -> Fake {
     let fake = prepared("192.0.2.1");
     fake.annotate_pods(json!({INJECTED: "foo@0"}));
-    for (name, owner) in [
-        ("bare", None),
-        ("job", Some("Job")),
-        ("web-a", Some("ReplicaSet")),
-        ("web-b", Some("ReplicaSet")),
-    ] {
-        fake.put("pods", pod(name, owner));
+    for (name, owner) in pods {
+        fake.put("pods", pod(name, *owner));
     }
+    fake
+}
+
+#[tokio::test(start_paused = true)]
+async fn evicts_one_at_a_time_what_a_controller_makes_again() {
+    let web = Some("ReplicaSet");
+    let fake = with_lost(&[("bare", None), ("job", Some("Job")), ("web-a", web), ("web-b", web)]);
     let _process = Process::start(&fake, true);
-    let writes = async || {
-        let mut writes = fake.writes().await;
-        writes.retain(|write| write != STATUS);
-        writes
-    };
     tokio::time::sleep(Duration::from_secs(8)).await;
-    assert_eq!(writes().await, [TRIAL, "POST pods web-a eviction"]);
-    tokio::time::sleep(Duration::from_secs(12)).await;
-    assert_eq!(writes().await, [TRIAL, "POST pods web-b eviction"]);
-    tokio::time::sleep(Duration::from_secs(600)).await;
-    assert!(writes().await.is_empty());
-    assert_eq!(fake.names("pods"), ["bare", "job"]);
+    let mut writes = fake.writes().await;
+    writes.retain(|write| write != STATUS);
+    assert_eq!(writes, [TRIAL, "POST pods web-a eviction"]);
+    fake.put("pods", successor("web-c", "ReplicaSet", "True"));
+    assert_eq!(evicted(&fake, 12).await, ["web-b"]);
+    fake.put("pods", successor("web-d", "ReplicaSet", "True"));
+    assert!(evicted(&fake, 5000).await.is_empty());
+    assert_eq!(fake.names("pods"), ["bare", "job", "web-c", "web-d"]);
     assert_eq!(status(&fake)["uninjectedPods"], 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_one_waits_for_a_ready_successor_of_the_same_controller() {
+    let fake = with_lost(&[("web-a", Some("ReplicaSet")), ("web-b", Some("ReplicaSet"))]);
+    fake.put("pods", successor("before", "ReplicaSet", "True"));
+    let _process = Process::start(&fake, true);
+    assert_eq!(evicted(&fake, 8).await, ["web-a"]);
+    fake.put("pods", successor("other", "StatefulSet", "True"));
+    fake.put("pods", successor("web-c", "ReplicaSet", "False"));
+    assert!(evicted(&fake, 500).await.is_empty());
+    fake.edit("pods", "web-c", |pod| {
+        pod["status"]["conditions"][0]["status"] = json!("True");
+    });
+    assert_eq!(evicted(&fake, 5).await, ["web-b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_successor_may_have_the_name_of_the_evicted_pod() {
+    let fake = with_lost(&[("web-0", Some("StatefulSet")), ("web-1", Some("StatefulSet"))]);
+    fake.delay_evictions();
+    let _process = Process::start(&fake, true);
+    assert_eq!(evicted(&fake, 8).await, ["web-0"]);
+    assert!(evicted(&fake, 100).await.is_empty(), "it has not ended");
+    fake.remove("pods", "web-0");
+    fake.put("pods", successor("web-0", "StatefulSet", "True"));
+    assert_eq!(evicted(&fake, 5).await, ["web-1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_controller_without_a_successor_is_left_alone_for_an_hour_and_others_for_a_while() {
+    let web = Some("ReplicaSet");
+    let fake = with_lost(&[("web-a", web), ("web-b", web), ("zoo-0", Some("StatefulSet"))]);
+    let process = Process::start(&fake, true);
+    assert_eq!(evicted(&fake, 8).await, ["web-a"]);
+    assert!(evicted(&fake, 1190).await.is_empty());
+    assert_eq!(evicted(&fake, 30).await, ["zoo-0"]);
+    fake.put("pods", successor("zoo-0", "StatefulSet", "True"));
+    assert!(evicted(&fake, 2900).await.is_empty());
+    assert_eq!(evicted(&fake, 120).await, ["web-b"]);
+    let unreplaced = "stationmaster_gateway_evictions_total{gateway=\"foo\",result=\"unreplaced\"}";
+    assert_eq!(process.metric(unreplaced).as_deref(), Some("1"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pod_that_does_not_end_has_no_successor() {
+    let fake = with_lost(&[("web-a", Some("ReplicaSet")), ("zoo-0", Some("StatefulSet"))]);
+    fake.delay_evictions();
+    let _process = Process::start(&fake, true);
+    assert_eq!(evicted(&fake, 8).await, ["web-a"]);
+    fake.put("pods", successor("web-c", "ReplicaSet", "True"));
+    assert!(evicted(&fake, 1190).await.is_empty());
+    assert_eq!(evicted(&fake, 30).await, ["zoo-0"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_eviction_whose_answer_is_lost_is_one() {
+    let fake = with_lost(&[("web-a", Some("ReplicaSet")), ("web-b", Some("ReplicaSet"))]);
+    fake.fail("POST pods web-a eviction", &[Fault::AnswerLost]);
+    let _process = Process::start(&fake, true);
+    assert_eq!(evicted(&fake, 500).await, ["web-a"]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -410,9 +488,7 @@ async fn gives_up_where_pods_come_back_without_it() {
         // Later than whatever was evicted before.
         returned["metadata"]["creationTimestamp"] = json!("2999-01-01T00:00:00Z");
         fake.put("pods", returned);
-        tokio::time::sleep(Duration::from_secs(60)).await;
-        let writes = fake.writes().await;
-        evictions += writes.iter().filter(|write| write.ends_with("eviction")).count();
+        evictions += evicted(&fake, 5000).await.len();
     }
     assert_eq!(evictions, 3, "the first one and what came back twice");
     assert_eq!(fake.names("pods").len(), 3);

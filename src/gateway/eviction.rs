@@ -44,6 +44,11 @@ impl Evictions {
         evicted.is_some_and(|evicted| evicted.returned.len() >= RETURNS)
     }
 
+    /// Forgets controllers of which nothing is there any more.
+    pub fn retain(&mut self, is_there: impl Fn(&str) -> bool) {
+        self.controllers.retain(|uid, _| is_there(uid));
+    }
+
     /// A pod of this controller was evicted.
     pub fn evicted(&mut self, owner: &Owner, now: Time) {
         self.controllers.entry(owner.uid.clone()).or_insert_with(|| Evicted {
@@ -60,6 +65,19 @@ impl Evictions {
         let is_new = born.is_some_and(|born| born.0 > evicted.since.0);
         is_new && evicted.returned.insert(uid.to_owned()) && evicted.returned.len() == RETURNS
     }
+}
+
+/// Whether a pod does what an evicted one of this controller did.
+#[must_use]
+pub fn succeeds(pod: &Pod, owner: &Owner) -> bool {
+    let metadata = &pod.metadata;
+    let mut owners = metadata.owner_references.iter().flatten();
+    let is_of_owner = owners.any(|other| other.controller == Some(true) && other.uid == owner.uid);
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    let is_ready = conditions
+        .into_iter()
+        .any(|is| is.type_ == "Ready" && is.status == "True");
+    is_of_owner && is_ready && metadata.deletion_timestamp.is_none()
 }
 
 /// A pod as its controller would make it, to be tried and not stored: whether it would get the gateway now.
@@ -137,6 +155,41 @@ mod tests {
             assert_eq!(evictions.found(&owner, (uid, Some(&at(born)))), contested, "{uid}");
         }
         assert!(!evictions.allow(&owner));
+    }
+
+    #[test]
+    fn a_controller_that_is_gone_is_forgotten() {
+        let (mut evictions, owner) = (Evictions::default(), owner("ReplicaSet"));
+        evictions.evicted(&owner, at(10));
+        evictions.retain(|uid| uid == "u");
+        assert!(!evictions.controllers.is_empty());
+        evictions.retain(|uid| uid != "u");
+        assert!(evictions.controllers.is_empty());
+    }
+
+    #[test]
+    fn a_successor_is_ready_and_of_the_same_controller() {
+        let owner = owner("StatefulSet");
+        for (place, value, expected) in [
+            ("/metadata/name", json!("web-0"), true),
+            ("/metadata/ownerReferences/0/uid", json!("v"), false),
+            ("/metadata/ownerReferences/0/controller", json!(false), false),
+            ("/metadata/deletionTimestamp", json!("2026-01-01T00:00:00Z"), false),
+            ("/status/conditions/1/status", json!("False"), false),
+            ("/status/conditions", json!(null), false),
+        ] {
+            let mut pod = json!({
+                "metadata": {"name": null, "deletionTimestamp": null, "ownerReferences": [
+                    {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": "web", "uid": "u", "controller": true},
+                ]},
+                "status": {"conditions": [
+                    {"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "True"},
+                ]},
+            });
+            *pod.pointer_mut(place).unwrap() = value.clone();
+            let pod = serde_json::from_value(pod).unwrap();
+            assert_eq!(succeeds(&pod, &owner), expected, "{place} {value}");
+        }
     }
 
     #[test]

@@ -53,6 +53,7 @@ struct Store {
     webhook: Value,
     delay: Duration,
     page_delay: Duration,
+    slow_ends: bool,
 }
 
 /// What goes wrong with one call.
@@ -176,6 +177,11 @@ impl Fake {
         }
         drop(store);
         self.shared.cuts.send_modify(|cuts| *cuts += 1);
+    }
+
+    /// Pods that are evicted from now on are marked as ending, and gone when the test removes them.
+    pub fn delay_evictions(&self) {
+        self.store().slow_ends = true;
     }
 
     /// Every write takes that long from now on.
@@ -307,6 +313,9 @@ impl Fake {
             },
             (&Method::POST, _) if call.subresource == "eviction" => {
                 let eviction: Value = serde_json::from_slice(body).unwrap();
+                if self.store().slow_ends {
+                    return self.end(call);
+                }
                 self.delete(call, &eviction["deleteOptions"].to_string().into())
             }
             (&Method::POST, _) => self.create(call, body),
@@ -429,6 +438,13 @@ impl Fake {
         }
         merge(&mut object, &changes);
         json_response(StatusCode::OK, &store.apply(&call.plural, object, &self.shared.version))
+    }
+
+    fn end(&self, call: &Call) -> Response {
+        self.edit(&call.plural, &call.name, |pod| {
+            pod["metadata"]["deletionTimestamp"] = json!("2026-01-02T00:00:00Z");
+        });
+        json_response(StatusCode::CREATED, &json!({"kind": "Status", "status": "Success"}))
     }
 
     fn delete(&self, call: &Call, body: &Bytes) -> Response {

@@ -1,17 +1,18 @@
 //! Evicts pods that were created without their gateway, one at a time, and only where their controller's next pod would
-//! get it: that is tried first, by a create that stores nothing and asks the webhooks all the same.
+//! get it: that is tried first, by a create that stores nothing and asks the webhooks all the same. The next one's turn
+//! comes when that pod is there and ready.
 
 use std::collections::HashMap;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
 use super::super::context::now;
 use super::Context;
 use super::roll::{Kept, State};
+use super::successor::Succession;
 use crate::api::names::annotation;
 use crate::clients::cluster::{DryRun, Error, Failure};
 use crate::dispatch::withheld;
@@ -23,26 +24,22 @@ const PERIOD: Duration = Duration::from_secs(10);
 const LATER: Duration = Duration::from_secs(60);
 /// The same where a trial shows that its successor would be no better: a server that starts is registered before it answers.
 const AGAIN: Duration = Duration::from_secs(30);
-/// A pod that takes longer to end keeps no other from being evicted.
-const END: Duration = Duration::from_secs(600);
-/// How often it is looked whether a pod has ended.
-const LOOK: Duration = Duration::from_secs(2);
+/// Until a pod is evicted again of a controller that made no successor.
+const IN_VAIN: Duration = Duration::from_secs(3600);
+/// Until any pod is evicted then: what keeps one successor from being ready may keep others.
+const REST: Duration = Duration::from_secs(600);
 
 /// Evicts if that is wanted; does not end.
 pub(super) async fn run(ctx: &Context<'_>) {
     if !ctx.with.options.evict {
         return std::future::pending().await;
     }
+    // By UIDs, of pods and of controllers.
     let (mut news, mut postponed) = (ctx.news.subscribe(), HashMap::<String, Instant>::new());
     loop {
         news.mark_unchanged();
         postponed.retain(|_, until| *until > Instant::now());
-        let uninjected = ctx.roll().uninjected();
-        let next = uninjected.into_iter().find_map(|(uid, kept)| {
-            let owner = owner(&kept).filter(|owner| ctx.evictions().allow(owner)).cloned()?;
-            (!postponed.contains_key(&uid)).then_some((uid, kept, owner))
-        });
-        let Some((uid, kept, owner)) = next else {
+        let Some((uid, kept, owner)) = next(ctx, &postponed) else {
             let until = postponed.values().min().copied();
             tokio::select! {
                 _ = news.changed() => {}
@@ -51,11 +48,29 @@ pub(super) async fn run(ctx: &Context<'_>) {
             continue;
         };
         let began = Instant::now();
-        if let Err(pause) = evict(ctx, (&uid, &kept), &owner).await {
-            postponed.insert(uid, Instant::now() + pause);
+        match evict(ctx, (&uid, &kept), &owner).await {
+            Ok(succession) if !succession.completes(ctx, &kept.gateway).await => {
+                ctx.metrics.evicted(&kept.gateway, "unreplaced");
+                postponed.insert(owner.uid, Instant::now() + IN_VAIN);
+                sleep(REST).await;
+            }
+            Ok(_) => {}
+            Err(pause) => {
+                postponed.insert(uid, Instant::now() + pause);
+            }
         }
         sleep_until(began + PERIOD).await;
     }
+}
+
+/// The first pod that may be evicted now.
+fn next(ctx: &Context<'_>, postponed: &HashMap<String, Instant>) -> Option<(String, Kept, Owner)> {
+    let uninjected = ctx.roll().uninjected();
+    uninjected.into_iter().find_map(|(uid, kept)| {
+        let owner = owner(&kept).filter(|owner| ctx.evictions().allow(owner)).cloned()?;
+        let is_postponed = [&uid, &owner.uid].into_iter().any(|uid| postponed.contains_key(uid));
+        (!is_postponed).then_some((uid, kept, owner))
+    })
 }
 
 fn owner(kept: &Kept) -> Option<&Owner> {
@@ -65,8 +80,8 @@ fn owner(kept: &Kept) -> Option<&Owner> {
     }
 }
 
-/// Evicts one pod and waits for its end; otherwise tells for how long to leave it alone.
-async fn evict(ctx: &Context<'_>, (uid, kept): (&str, &Kept), owner: &Owner) -> Result<(), Duration> {
+/// Evicts one pod; otherwise tells for how long to leave it alone.
+async fn evict(ctx: &Context<'_>, (uid, kept): (&str, &Kept), owner: &Owner) -> Result<Succession, Duration> {
     let found = ctx.cluster.get::<Pod>(&kept.namespace, &kept.name).await;
     let pod = found.map_err(|error| refused(ctx, kept, &error))?;
     let pod = pod
@@ -89,9 +104,15 @@ async fn evict(ctx: &Context<'_>, (uid, kept): (&str, &Kept), owner: &Owner) -> 
         ctx.metrics.evicted(&kept.gateway, "postponed");
         return Err(AGAIN);
     }
-    let evicted = ctx.cluster.evict(&pod.metadata).await;
-    evicted.map_err(|error| refused(ctx, kept, &error))?;
-    ctx.evictions().evicted(owner, now());
+    let succession = Succession::of(ctx, &pod.metadata, owner);
+    if let Err(error) = ctx.cluster.evict(&pod.metadata).await {
+        // An eviction whose answer was lost is one.
+        let is_open = matches!(error.failure, Failure::Unavailable { .. });
+        if !is_open || !succession.has_begun(ctx).await {
+            return Err(refused(ctx, kept, &error));
+        }
+    }
+    remember(ctx, owner);
     ctx.metrics.evicted(&kept.gateway, "evicted");
     info!(
         pod.namespace = namespace,
@@ -99,9 +120,14 @@ async fn evict(ctx: &Context<'_>, (uid, kept): (&str, &Kept), owner: &Owner) -> 
         gateway = kept.gateway,
         "evicted a pod that was not behind its gateway"
     );
-    // Whatever comes of it, the next one's turn comes then.
-    let _ = timeout(END, ended(ctx, &pod.metadata)).await;
-    Ok(())
+    Ok(succession)
+}
+
+/// Nothing is remembered of other controllers that have no pods left.
+fn remember(ctx: &Context<'_>, owner: &Owner) {
+    let (roll, mut evictions) = (ctx.roll(), ctx.evictions());
+    evictions.retain(|controller| controller == owner.uid || roll.pods_of(controller).next().is_some());
+    evictions.evicted(owner, now());
 }
 
 /// Whether a new pod like this one would get the gateway now.
@@ -113,16 +139,6 @@ async fn would_be_injected(ctx: &Context<'_>, pod: &Pod, kept: &Kept) -> Result<
     let annotations = tried.annotations.unwrap_or_default();
     let stamp = annotations.get(annotation::INJECTED);
     Ok(stamp.is_some_and(|stamp| stamped_by(stamp) == kept.gateway))
-}
-
-async fn ended(ctx: &Context<'_>, pod: &ObjectMeta) {
-    let (namespace, name) = crate::clients::cluster::place(pod);
-    loop {
-        match ctx.cluster.get_metadata::<Pod>(namespace, name).await {
-            Ok(found) if found.as_ref().and_then(|found| found.uid.as_ref()) != pod.uid.as_ref() => return,
-            _ => sleep(LOOK).await,
-        }
-    }
 }
 
 /// Tells why a pod is not evicted, and for how long to leave it alone.

@@ -7,6 +7,7 @@ mod pods;
 mod report;
 mod roll;
 mod scope;
+mod successor;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -43,6 +43,8 @@ pub(super) struct Kept {
     pub(super) namespace: String,
     pub(super) name: String,
     pub(super) gateway: String,
+    /// Hash of its controller's UID.
+    pub(super) controller: Option<u64>,
     pub(super) state: State,
 }
 
@@ -134,6 +136,7 @@ impl Roll {
             namespace: metadata.namespace.clone().unwrap_or_default(),
             name: metadata.name.clone().unwrap_or_default(),
             gateway,
+            controller: controller(metadata),
             state,
         };
         let pods = if is_listing { &mut self.listing } else { &mut self.pods };
@@ -224,6 +227,12 @@ impl Roll {
         found
     }
 
+    /// The pods of the controller with this UID that a gateway is for, by their own UIDs.
+    pub(super) fn pods_of(&self, controller: &str) -> impl Iterator<Item = (&String, &Kept)> + use<'_> {
+        let controller = Some(hash(controller));
+        self.pods.iter().filter(move |(_, kept)| kept.controller == controller)
+    }
+
     /// All pods, by gateway; `stamp` is what the pods of a gateway get now.
     pub(super) fn tallies(&self, stamp: impl Fn(&str) -> Option<String>) -> BTreeMap<String, Tally> {
         let mut all: BTreeMap<String, (Option<String>, Tally)> = BTreeMap::new();
@@ -245,7 +254,18 @@ fn hash(uid: &str) -> u64 {
     hasher.finish()
 }
 
+fn controller(metadata: &ObjectMeta) -> Option<u64> {
+    let mut owners = metadata.owner_references.iter().flatten();
+    let controller = owners.find(|owner| owner.controller == Some(true))?;
+    Some(hash(&controller.uid))
+}
+
 impl Kept {
+    /// Whether it is known to carry a gateway.
+    pub(super) fn carries(&self) -> bool {
+        matches!(self.state, State::Injected(_) | State::Settled { carries: true })
+    }
+
     fn due(&self) -> Option<Instant> {
         match self.state {
             State::Candidate { due, .. } => Some(due),
@@ -270,6 +290,8 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
+
     use super::*;
 
     fn pod(uid: &str) -> PodMetadata {
@@ -437,6 +459,38 @@ mod tests {
         assert!(!roll.apply(Event::Apply(pod("claimed-1")), standing));
         relist(&mut roll, &["claimed-1"]);
         assert_eq!((tally(&roll).counts.injected, tally(&roll).stale), (1, 1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn pods_of_a_controller_are_told_from_others() {
+        let mut roll = listed(&["injected-bare"]);
+        let owned = |name: &str, uid: &str, is_controller: bool| {
+            let mut pod = pod(name);
+            pod.metadata.owner_references = Some(vec![OwnerReference {
+                uid: uid.to_owned(),
+                controller: Some(is_controller),
+                ..OwnerReference::default()
+            }]);
+            pod
+        };
+        for pod in [
+            owned("injected-web", "web", true),
+            owned("candidate-web", "web", true),
+            owned("injected-other", "other", true),
+            owned("injected-kept", "web", false),
+        ] {
+            roll.apply(Event::Apply(pod), standing);
+        }
+        let carries = |uid: &str| {
+            roll.pods_of("web")
+                .find(|(own, _)| *own == uid)
+                .map(|(_, kept)| kept.carries())
+        };
+        assert_eq!(roll.pods_of("web").count(), 2);
+        assert_eq!(
+            (carries("injected-web"), carries("candidate-web")),
+            (Some(true), Some(false))
+        );
     }
 
     #[tokio::test(start_paused = true)]
