@@ -143,7 +143,7 @@ fn a_gateway_that_cannot_work_is_told_at_start() {
             &["--gateway=a.b", "--namespace-selector=routed-gateway=true"],
             "stationmaster: --namespace-selector does nothing here: put sync among --components, or leave it out; namespaces \
              of pods are chosen by match.namespaceSelector of a PodGateway, with gateways among --components, or by \
-             --namespace-selector of `stationmaster manifests`",
+             --gateway-namespace-selector of `stationmaster manifests`",
         ),
     ] {
         let process = Process::start(&[&["--components=admission"], flags, &QUIET].concat());

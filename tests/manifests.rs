@@ -145,6 +145,17 @@ fn pods_that_a_label_marks_wait_for_the_server_and_others_do_not() {
 }
 
 #[test]
+fn namespaces_are_named_by_the_flags_that_serve_has_too() {
+    let flags = |prefix: &str| {
+        let flags = ["namespace-selector=a,b in (c,d)", "exclude-namespace=vpn"];
+        flags.map(|flag| format!("--{prefix}{flag}"))
+    };
+    let printed = |flags: [String; 2]| webhook(&flags.each_ref().map(String::as_str), 0, 1);
+    assert_eq!(printed(flags("gateway-")), printed(flags("")));
+    assert_ne!(printed(flags("")), webhook(&[], 0, 1));
+}
+
+#[test]
 fn each_pod_is_for_one_webhook_whatever_marks_it() {
     let flags = [
         "--gateway-label=a.b/c",

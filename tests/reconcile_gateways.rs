@@ -40,8 +40,22 @@ impl Drop for Process {
     }
 }
 
+/// What the cluster was told of, without any flags.
+fn hooks() -> Hooks {
+    Hooks {
+        labels: vec!["setGateway".to_owned()],
+        annotations: vec!["setGateway".to_owned()],
+        excluded: vec!["kube-system".to_owned()],
+        ..Hooks::default()
+    }
+}
+
 impl Process {
     fn start(fake: &Fake, evict: bool) -> Self {
+        Self::start_with(fake, Options { hooks: hooks(), evict })
+    }
+
+    fn start_with(fake: &Fake, options: Options) -> Self {
         let (cluster, stop) = (Cluster::from(fake.client()), CancellationToken::new());
         let (stored, first) = cluster.watched::<PodGateway>(stop.clone());
         let (namespaces, second) = cluster.watched(stop.clone());
@@ -63,15 +77,7 @@ impl Process {
                 in_force: in_force(fake),
                 names: names.subscribe(),
                 flags: None,
-                options: Options {
-                    hooks: Hooks {
-                        labels: vec!["setGateway".to_owned()],
-                        annotations: vec!["setGateway".to_owned()],
-                        all: false,
-                    },
-                    excluded: vec!["kube-system".to_owned()],
-                    evict,
-                },
+                options,
             }),
         };
         let run = reconcile::run(shared, stop);
@@ -341,6 +347,39 @@ async fn a_stamp_alone_puts_no_pod_behind_a_gateway() {
         (&json!(1), &json!(1))
     );
     assert_eq!(fake.names("events").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_webhook_is_asked_no_pod_is_missed() {
+    let fake = with_lost(&[("lost", None), ("web-a", Some("ReplicaSet"))]);
+    let mut elsewhere = pod("routed", None);
+    elsewhere["metadata"]["namespace"] = json!("routed");
+    fake.put("pods", elsewhere);
+    let labelled = |name: &str| {
+        let labels = json!({"routed-gateway": "true"});
+        json!({"metadata": {"name": name, "namespace": "", "labels": labels}})
+    };
+    fake.put("namespaces", labelled("routed"));
+    let hooks = Hooks {
+        namespaces: serde_json::from_value(json!({"matchLabels": {"routed-gateway": "true"}})).unwrap(),
+        ..hooks()
+    };
+    let _process = Process::start_with(&fake, Options { hooks, evict: true });
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(
+        status(&fake)["uninjectedPods"],
+        1,
+        "in the one namespace that is asked about"
+    );
+    assert_eq!(fake.names("events").len(), 1);
+
+    // A namespace that is asked about from now on: its pods were rightly created without, but for those to come.
+    fake.put("namespaces", labelled("default"));
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    fake.put("pods", pod("later", None));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(status(&fake)["uninjectedPods"], 2);
+    assert_eq!(fake.names("pods").len(), 4, "none was evicted");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::flag::{annotation_key, go_bool, label_key};
 use crate::api::gateway::{Gateway, GatewaySpec, InjectedContainer, Mark, Match, Sidecar, SidecarMode, Unresolved};
 use crate::api::names::label::SET_GATEWAY;
 use crate::gateway::Hooks;
+use crate::resources::Selector;
 
 /// The name of the gateway that flags make.
 const NAME: &str = "default";
@@ -164,6 +166,14 @@ pub struct HookArgs {
     /// about. Pass the same to both.
     #[arg(long, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = go_bool, action = ArgAction::Set)]
     gateway_default: bool,
+    /// Only pods of these namespaces are asked about: `a=b,c in (d,e),!f`; the pod-gateway chart has `routed-gateway=true`.
+    /// Pass the same to both, or pods of other namespaces count as missed.
+    #[arg(long, value_name = "SELECTOR")]
+    gateway_namespace_selector: Option<Selector>,
+    /// No pods of this namespace are asked about; repeat it for more, and pass the same to both. Never asked about are those
+    /// of kube-system and of the server's own namespace.
+    #[arg(long = "gateway-exclude-namespace", value_name = "NAMESPACE")]
+    gateway_excluded: Vec<String>,
 }
 
 impl HookArgs {
@@ -174,7 +184,17 @@ impl HookArgs {
             labels: with_the_usual(&self.gateway_labels),
             annotations: with_the_usual(&self.gateway_annotations),
             all: self.gateway_default,
+            namespaces: self.gateway_namespace_selector.as_ref().map(selector),
+            excluded: self.gateway_excluded.clone(),
         }
+    }
+}
+
+/// As objects of the API have it.
+fn selector(selector: &Selector) -> LabelSelector {
+    LabelSelector {
+        match_expressions: Some(selector.requirements()),
+        match_labels: None,
     }
 }
 
@@ -462,6 +482,25 @@ mod tests {
         ];
         assert_eq!(keys(&flags).unwrap(), ["setGateway", "a.b/c", "d"]);
         assert!(keys(&["--gateway-label=a=b"]).is_err());
+    }
+
+    #[test]
+    fn namespaces_are_selected_and_left_out() {
+        let hooks = |flags: &[&str]| parsed(flags).map(|args| args.hooks.hooks());
+        let none = hooks(&[]).unwrap();
+        assert_eq!((none.namespaces, none.excluded), (None, Vec::new()));
+        let some = hooks(&[
+            "--gateway-namespace-selector=routed-gateway=true",
+            "--gateway-exclude-namespace=vpn",
+            "--gateway-exclude-namespace=dns",
+        ]);
+        let some = some.unwrap();
+        let expected = serde_json::json!({
+            "matchExpressions": [{"key": "routed-gateway", "operator": "In", "values": ["true"]}],
+        });
+        assert_eq!(serde_json::to_value(&some.namespaces).unwrap(), expected);
+        assert_eq!(some.excluded, ["vpn", "dns"]);
+        assert!(hooks(&["--gateway-namespace-selector=a b"]).is_err());
     }
 
     #[test]

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::gateway::HookArgs;
-use crate::resources::Selector;
 
 /// Flags of `manifests`: how the API server reaches the webhooks.
 #[derive(Debug, Clone, Args)]
@@ -39,18 +38,16 @@ pub struct ManifestsArgs {
 }
 
 /// Flags of `manifests`: which pods the API server asks about before it creates them.
+///
+/// `serve` has a `--namespace-selector` that is about something else: here the two names are one.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Pods behind a gateway")]
+#[command(mut_arg("gateway_namespace_selector", |flag| flag.visible_alias("namespace-selector")))]
+#[command(mut_arg("gateway_excluded", |flag| flag.visible_alias("exclude-namespace")))]
 pub struct PodArgs {
-    /// By their marks.
+    /// By their marks and their namespaces.
     #[command(flatten)]
     pub hooks: HookArgs,
-    /// Only pods of these namespaces: `a=b,c in (d,e),!f`; the pod-gateway chart has `routed-gateway=true`.
-    #[arg(long, value_name = "SELECTOR")]
-    pub namespace_selector: Option<Selector>,
-    /// No pods of this namespace; repeat it for more. Never asked about are those of kube-system and of --service.
-    #[arg(long = "exclude-namespace", value_name = "NAMESPACE")]
-    pub exclude_namespaces: Vec<String>,
 }
 
 #[cfg(test)]

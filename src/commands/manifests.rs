@@ -13,7 +13,6 @@ use crate::api;
 use crate::api::registration::{Authority, Place, Pods, Registration};
 use crate::cli::ManifestsArgs;
 use crate::gateway::Hooks;
-use crate::resources::Selector;
 
 /// Prints everything.
 ///
@@ -67,22 +66,21 @@ fn pods(args: &ManifestsArgs, place: &Place) -> Pods {
         Place::Service { namespace, .. } => Some(namespace.clone()),
         Place::Url(_) => None,
     };
-    let pods = &args.pods;
     let Hooks {
         labels,
         annotations,
         all,
-    } = pods.hooks.hooks();
+        namespaces,
+        excluded,
+    } = args.pods.hooks.hooks();
     Pods {
         labels,
         annotations,
         all,
-        namespaces: pods
-            .namespace_selector
-            .as_ref()
-            .map(Selector::requirements)
+        namespaces: namespaces
+            .and_then(|selector| selector.match_expressions)
             .unwrap_or_default(),
-        excluded: own.into_iter().chain(pods.exclude_namespaces.iter().cloned()).collect(),
+        excluded: own.into_iter().chain(excluded).collect(),
     }
 }
 

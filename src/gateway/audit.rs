@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 
-use super::{Current, InForce, Namespaces, Spared};
+use super::{Current, Error, Hooks, InForce, Namespaces, Spared};
 use crate::api::names::{annotation, injected};
 
 /// What the metadata of a pod says.
@@ -52,26 +52,21 @@ pub struct Owner {
     pub uid: String,
 }
 
-/// Reads the metadata of a pod. Pods of namespaces in `excluded` are left to the cluster, as the webhooks leave them.
+/// Reads the metadata of a pod. Whom no webhook is asked about, no gateway is for.
 #[must_use]
-pub fn standing(
-    metadata: &ObjectMeta,
-    in_force: &InForce,
-    namespaces: &dyn Namespaces,
-    excluded: &[String],
-) -> Standing {
+pub fn standing(metadata: &ObjectMeta, in_force: &InForce, namespaces: &dyn Namespaces, hooks: &Hooks) -> Standing {
     if metadata.deletion_timestamp.is_some() {
         return Standing::Unconcerned;
     }
     let annotations = metadata.annotations.as_ref();
     let namespace = metadata.namespace.as_deref().unwrap_or_default();
     let is_mirror = annotations.is_some_and(|all| all.contains_key(annotation::MIRROR_POD));
-    if is_mirror || excluded.iter().any(|excluded| excluded == namespace) {
+    if is_mirror || hooks.exclude(namespace) {
         return Standing::Unconcerned;
     }
     let stamp = annotations.and_then(|all| all.get(annotation::INJECTED));
-    let wanted = match in_force.choose(metadata, namespace, namespaces) {
-        Ok(choice) => choice.gateway,
+    let wanted = match wanted(metadata, in_force, (namespace, namespaces), hooks) {
+        Ok(wanted) => wanted,
         Err(_) if stamp.is_none() => return Standing::Unclear,
         Err(_) => None,
     };
@@ -83,9 +78,29 @@ pub fn standing(
         },
         (Some(stamp), _) => Standing::Injected(stamp.clone()),
         (None, Some(name)) => Standing::Candidate(name),
-        (None, None) if in_force.is_complete() => Standing::Unconcerned,
-        (None, None) => Standing::Unclear,
+        (None, None) => Standing::Unconcerned,
     }
+}
+
+/// The gateway that a new pod like this one would get.
+fn wanted<'g>(
+    metadata: &ObjectMeta,
+    in_force: &'g InForce,
+    (namespace, namespaces): (&str, &dyn Namespaces),
+    hooks: &Hooks,
+) -> Result<Option<&'g Current>, Error> {
+    let chosen = in_force.choose(metadata, namespace, namespaces)?.gateway;
+    if chosen.is_none() && !in_force.is_complete() {
+        return Err(Error::Unknown);
+    }
+    let (Some(current), Some(_)) = (chosen, &hooks.namespaces) else {
+        return Ok(chosen);
+    };
+    let labels = namespaces.labels(namespace).ok_or_else(|| Error::UnknownNamespace {
+        gateway: current.gateway.name.clone(),
+        namespace: namespace.to_owned(),
+    })?;
+    Ok(chosen.filter(|_| hooks.select(&labels)))
 }
 
 /// Whether a gateway leaves this stamp; of one that adds no container there is nothing else to see.
@@ -175,6 +190,15 @@ mod tests {
         InForce::new(vec![gateway], (&surroundings(), &addresses()), Rules::default(), true)
     }
 
+    /// Whom the cluster asks about, by the labels of their namespaces.
+    fn hooks(selector: Value) -> Hooks {
+        Hooks {
+            namespaces: serde_json::from_value(selector).unwrap(),
+            excluded: vec!["kube-system".to_owned()],
+            ..Hooks::default()
+        }
+    }
+
     fn metadata(value: Value) -> ObjectMeta {
         serde_json::from_value(value).unwrap()
     }
@@ -214,8 +238,7 @@ mod tests {
                 Standing::Unconcerned,
             ),
         ] {
-            let excluded = ["kube-system".to_owned()];
-            let found = standing(&metadata(pod.clone()), &in_force(), &Known(team), &excluded);
+            let found = standing(&metadata(pod.clone()), &in_force(), &Known(team), &hooks(json!(null)));
             assert_eq!(found, expected, "{pod} {team:?}");
         }
     }
@@ -238,8 +261,38 @@ mod tests {
                 "namespace": namespace, "labels": {"setGateway": "true"},
                 "annotations": {"gateway.stationmaster.dev/injected": stamp},
             }));
-            let found = standing(&pod, &in_force(), &Known(team), &["kube-system".to_owned()]);
+            let found = standing(&pod, &in_force(), &Known(team), &hooks(json!(null)));
             assert_eq!(found, expected, "{namespace} {stamp} {team:?}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_missed_where_no_webhook_is_asked() {
+        let in_force = InForce::new(vec![gateway()], (&surroundings(), &addresses()), Rules::default(), true);
+        let pod = |stamp: Option<&str>| {
+            metadata(json!({
+                "namespace": "media", "labels": {"setGateway": "true"},
+                "annotations": {"gateway.stationmaster.dev/injected": stamp.unwrap_or_default()},
+            }))
+        };
+        let mut plain = pod(None);
+        plain.annotations = None;
+        let stamp = in_force.stamp("default").unwrap();
+        let claimed = Standing::Claimed {
+            stamp: stamp.to_owned(),
+            wanted: None,
+        };
+        let selector = json!({"matchLabels": {"team": "a"}});
+        for (pod, team, expected) in [
+            (&plain, Some("a"), Standing::Candidate("default".to_owned())),
+            (&plain, Some("b"), Standing::Unconcerned),
+            (&plain, None, Standing::Unclear),
+            (&metadata(json!({"namespace": "media"})), None, Standing::Unconcerned),
+            // It was injected before its namespace was left out.
+            (&pod(Some(stamp)), Some("b"), claimed),
+        ] {
+            let found = standing(pod, &in_force, &Known(team), &hooks(selector.clone()));
+            assert_eq!(found, expected, "{pod:?} {team:?}");
         }
     }
 
@@ -316,7 +369,7 @@ mod tests {
                 "namespace": "media", "labels": {"setGateway": "true"},
                 "annotations": {"gateway.stationmaster.dev/injected": stamp},
             }));
-            let found = standing(&pod, &in_force, &Known(None), &[]);
+            let found = standing(&pod, &in_force, &Known(None), &Hooks::default());
             assert_eq!(found == Standing::Injected(stamp.to_owned()), is_believed, "{stamp}");
         }
     }
@@ -325,7 +378,10 @@ mod tests {
     fn while_gateways_are_unknown_no_pod_is_unconcerned() {
         let in_force = InForce::new(Vec::new(), (&surroundings(), &addresses()), Rules::default(), false);
         let pod = metadata(json!({"namespace": "media"}));
-        assert_eq!(standing(&pod, &in_force, &Known(None), &[]), Standing::Unclear);
+        assert_eq!(
+            standing(&pod, &in_force, &Known(None), &Hooks::default()),
+            Standing::Unclear
+        );
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub fn shared(in_force: InForce) -> Shared {
 }
 
 /// What holds for pods whatever the gateways are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Rules {
     /// A mark that is neither true nor false refuses the pod, as upstream does.
     pub strict_marks: bool,

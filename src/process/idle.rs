@@ -7,7 +7,7 @@ use crate::cli::{Component, DispatchMode, ServeArgs};
 
 /// Where pods of namespaces are chosen, for whoever means those.
 const OF_PODS: &str = "; namespaces of pods are chosen by match.namespaceSelector of a PodGateway, with gateways among \
-                       --components, or by --namespace-selector of `stationmaster manifests`";
+                       --components, or by --gateway-namespace-selector of `stationmaster manifests`";
 
 /// Refuses a flag without effect.
 ///

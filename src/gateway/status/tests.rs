@@ -51,6 +51,7 @@ fn covered() -> Hooks {
         labels: vec!["setGateway".to_owned()],
         annotations: vec!["setGateway".to_owned()],
         all: false,
+        ..Hooks::default()
     }
 }
 

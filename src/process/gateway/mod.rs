@@ -117,6 +117,8 @@ impl Followed {
         let own = cluster
             .filter(|_| in_cluster())
             .map(|cluster| cluster.default_namespace().to_owned());
+        let mut hooks = args.gateway.hooks.hooks();
+        hooks.excluded.extend(own.into_iter().chain([KUBE_SYSTEM.to_owned()]));
         Some(PodGateways {
             stored: stored.gateways.clone(),
             namespaces: stored.namespaces.clone(),
@@ -124,8 +126,7 @@ impl Followed {
             names: self.names.subscribe(),
             flags: self.flags.clone(),
             options: Options {
-                hooks: args.gateway.hooks.hooks(),
-                excluded: own.into_iter().chain([KUBE_SYSTEM.to_owned()]).collect(),
+                hooks,
                 evict: args.controllers.evict_uninjected,
             },
         })

@@ -29,8 +29,6 @@ use roll::Roll;
 pub struct Options {
     /// Which pods the cluster asks about.
     pub hooks: Hooks,
-    /// Namespaces whose pods no webhook is asked about.
-    pub excluded: Vec<String>,
     /// Pods that should be behind a gateway, are not and have a controller are evicted.
     pub evict: bool,
 }

@@ -45,10 +45,10 @@ async fn watch(ctx: &Context<'_>) {
     let mut events = pin!(ctx.cluster.watch_where::<PodMetadata>(UNFINISHED));
     while let Some(event) = events.next().await {
         let in_force = ctx.in_force();
-        let excluded = &ctx.with.options.excluded;
+        let hooks = &ctx.with.options.hooks;
         let has_news = ctx
             .roll()
-            .apply(event, |metadata| standing(metadata, &in_force, ctx, excluded));
+            .apply(event, |metadata| standing(metadata, &in_force, ctx, hooks));
         if has_news {
             ctx.touch();
         }

@@ -84,7 +84,8 @@ impl Look {
         }));
         let mut namespaces = ctx.namespaces();
         // No webhook is asked about their pods.
-        namespaces.retain(|(name, _)| !ctx.with.options.excluded.contains(name));
+        let hooks = &ctx.with.options.hooks;
+        namespaces.retain(|(name, labels)| !hooks.exclude(name) && hooks.select(labels));
         Self {
             overlaps,
             tallies,

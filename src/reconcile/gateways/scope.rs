@@ -21,10 +21,8 @@ impl Scope {
         let rules: Vec<_> = gateways
             .map(|gateway| (gateway.name.clone(), gateway.spec.matches.clone()))
             .collect();
-        let selectors: Vec<_> = rules
-            .iter()
-            .filter_map(|(_, rule)| rule.namespace_selector.as_ref())
-            .collect();
+        let own = rules.iter().filter_map(|(_, rule)| rule.namespace_selector.as_ref());
+        let selectors: Vec<_> = own.chain(&ctx.with.options.hooks.namespaces).collect();
         let namespaces = if selectors.is_empty() {
             Vec::new()
         } else {
