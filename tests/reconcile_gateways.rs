@@ -494,6 +494,15 @@ async fn an_eviction_whose_answer_is_lost_is_one() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_runs_once_is_not_evicted_whoever_made_it() {
+    let fake = with_lost(&[("step", Some("Workflow"))]);
+    fake.edit("pods", "step", |pod| pod["spec"]["restartPolicy"] = json!("Never"));
+    let _process = Process::start(&fake, true);
+    assert!(evicted(&fake, 600).await.is_empty());
+    assert_eq!(status(&fake)["uninjectedPods"], 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn evicts_nothing_whose_successor_would_be_no_better() {
     let fake = prepared("192.0.2.1");
     fake.put("pods", pod("web-a", Some("ReplicaSet")));

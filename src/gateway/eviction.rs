@@ -67,6 +67,13 @@ impl Evictions {
     }
 }
 
+/// Whether a pod goes on for ever: the end of another one may be the end of its work, whoever has made it.
+#[must_use]
+pub fn goes_on(pod: &Pod) -> bool {
+    let policy = pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref());
+    policy.is_none_or(|policy| policy == "Always")
+}
+
 /// Whether a pod does what an evicted one of this controller did.
 #[must_use]
 pub fn succeeds(pod: &Pod, owner: &Owner) -> bool {
@@ -132,6 +139,19 @@ mod tests {
             ("Node", false),
         ] {
             assert_eq!(evictions.allow(&owner(kind)), allowed, "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_runs_once_does_not_go_on() {
+        for (policy, expected) in [
+            (None, true),
+            (Some("Always"), true),
+            (Some("Never"), false),
+            (Some("OnFailure"), false),
+        ] {
+            let pod = json!({"metadata": {}, "spec": {"containers": [], "restartPolicy": policy}});
+            assert_eq!(goes_on(&serde_json::from_value(pod).unwrap()), expected, "{policy:?}");
         }
     }
 

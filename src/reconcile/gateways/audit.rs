@@ -15,7 +15,7 @@ use super::Context;
 use super::roll::{Kept, State};
 use crate::api::names::{annotation, event};
 use crate::clients::cluster::{DryRun, Failure};
-use crate::gateway::{Finding, Owner, finding, message};
+use crate::gateway::{Finding, Owner, finding, goes_on, message};
 
 /// Pods that are looked at at a time.
 const AT_ONCE: usize = 8;
@@ -64,6 +64,7 @@ async fn look(ctx: &Context<'_>, uid: String, kept: Kept) {
         Finding::Injected => stamp(&pod.metadata).map_or(State::Settled { carries: true }, State::Injected),
         Finding::Uninjected(owner) if wanted.is_some() => {
             tell(ctx, &pod.metadata, &kept.gateway, owner.as_ref()).await;
+            let owner = owner.filter(|_| goes_on(&pod));
             let born = pod.metadata.creation_timestamp.clone();
             State::Uninjected { owner, born }
         }
