@@ -57,6 +57,7 @@ fn resource(kind: &str) -> (String, String) {
         "Pod" | "ClientPod" | "PodMetadata" => ("", "pods"),
         "Eviction" => ("", "pods/eviction"),
         "Node" | "NodeMeta" => ("", "nodes"),
+        "MutatingWebhookConfiguration" => ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
         "ConfigMap" => ("", "configmaps"),
         "ResourceQuota" => ("", "resourcequotas"),
         other => panic!("which resource is {other}?"),
@@ -147,11 +148,12 @@ fn the_roles_allow_what_is_asked_for_and_nothing_else() {
 
 /// What only gateways and their clients have to do with.
 fn is_for_gateways((group, resource): &(String, String)) -> bool {
-    group == "gateway.stationmaster.dev" || group.is_empty() && (resource.starts_with("pods") || resource == "nodes")
+    let groups = ["gateway.stationmaster.dev", "admissionregistration.k8s.io"];
+    groups.contains(&&**group) || group.is_empty() && (resource.starts_with("pods") || resource == "nodes")
 }
 
 /// All that is done for gateways; a right that is missing here is one that nobody has thought about.
-const FOR_GATEWAYS: [(&str, &str, &[&str]); 9] = [
+const FOR_GATEWAYS: [(&str, &str, &[&str]); 10] = [
     ("gateway.stationmaster.dev", "podgateways", &["get", "list", "watch"]),
     ("gateway.stationmaster.dev", "podgateways/status", &["update"]),
     (
@@ -165,6 +167,11 @@ const FOR_GATEWAYS: [(&str, &str, &[&str]); 9] = [
     ("", "pods/eviction", &["create"]),
     ("", "namespaces", &["list", "watch"]),
     ("", "nodes", &["list"]),
+    (
+        "admissionregistration.k8s.io",
+        "mutatingwebhookconfigurations",
+        &["get"],
+    ),
 ];
 
 #[test]

@@ -502,6 +502,51 @@ async fn what_runs_once_is_not_evicted_whoever_made_it() {
     assert_eq!(status(&fake)["uninjectedPods"], 1);
 }
 
+/// Tells the API server of our webhooks, at that time.
+fn register(fake: &Fake, time: &str) {
+    let metadata = json!({"name": "stationmaster", "namespace": "", "creationTimestamp": time});
+    fake.put("mutatingwebhookconfigurations", json!({"metadata": metadata}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pods_older_than_the_webhooks_were_not_missed() {
+    let fake = with_lost(&[("older", Some("ReplicaSet")), ("lost", Some("ReplicaSet"))]);
+    register(&fake, "2026-01-01T00:00:01Z");
+    fake.edit("pods", "lost", |pod| {
+        pod["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:01Z");
+    });
+    let _process = Process::start(&fake, true);
+    assert_eq!(evicted(&fake, 600).await, ["lost"]);
+    assert_eq!(fake.names("pods"), ["older"]);
+    assert_eq!(fake.names("events").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_it_is_not_known_since_when_webhooks_are_asked_no_pod_is_judged() {
+    let fake = with_lost(&[("older", Some("ReplicaSet"))]);
+    register(&fake, "2026-01-01T00:00:01Z");
+    fake.fail("GET mutatingwebhookconfigurations", &[Fault::Status(500)]);
+    let _process = Process::start(&fake, true);
+    assert!(evicted(&fake, 600).await.is_empty());
+    assert!(fake.names("events").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_gateway_without_a_beginning_nothing_is_evicted() {
+    for (registered, expected) in [(None, &[][..]), (Some("2025-01-01T00:00:00Z"), &["web-a"])] {
+        let fake = with_lost(&[("web-a", Some("ReplicaSet"))]);
+        if let Some(time) = registered {
+            register(&fake, time);
+        }
+        let process = Process::start(&fake, true);
+        // As one that flags make, it is in force and not stored.
+        fake.remove_cluster_wide("podgateways", "foo");
+        assert_eq!(evicted(&fake, 60).await, expected, "{registered:?}");
+        let uninjected = process.metric("stationmaster_gateway_pods_uninjected{gateway=\"foo\"}");
+        assert_eq!(uninjected, Some((1 - expected.len()).to_string()));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn evicts_nothing_whose_successor_would_be_no_better() {
     let fake = prepared("192.0.2.1");

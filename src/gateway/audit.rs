@@ -117,10 +117,10 @@ pub fn stamped_by(stamp: &str) -> &str {
     stamp.rsplit_once('@').map_or(stamp, |(name, _)| name)
 }
 
-/// Makes sure of a pod; `created` is when its gateway was, if that has a time, and `is_late` that the pod was seen
+/// Makes sure of a pod; `since` is when pods began to get its gateway, if that is known, and `is_late` that the pod was seen
 /// before the gateway was for it.
 #[must_use]
-pub fn finding(pod: &Pod, created: Option<&Time>, is_late: bool) -> Finding {
+pub fn finding(pod: &Pod, since: Option<&Time>, is_late: bool) -> Finding {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     if matches!(phase, Some("Succeeded" | "Failed")) {
         return Finding::Finished;
@@ -132,7 +132,7 @@ pub fn finding(pod: &Pod, created: Option<&Time>, is_late: bool) -> Finding {
         return Finding::Injected;
     }
     let born = pod.metadata.creation_timestamp.as_ref();
-    if is_late || created.zip(born).is_some_and(|(created, born)| born.0 < created.0) {
+    if is_late || since.zip(born).is_some_and(|(since, born)| born.0 < since.0) {
         return Finding::Older;
     }
     Finding::Uninjected(owner(&pod.metadata))

@@ -168,6 +168,11 @@ impl Fake {
         self.store().objects.get(&key(plural, "", name)).cloned()
     }
 
+    /// Removes an object that has no namespace.
+    pub fn remove_cluster_wide(&self, plural: &str, name: &str) {
+        self.store().remove(&key(plural, "", name), &self.shared.version);
+    }
+
     /// Ends all watches, as a restart of the server does, with the history forgotten or kept.
     pub fn cut(&self, forget: bool) {
         let mut store = self.store();

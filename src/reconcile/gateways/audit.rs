@@ -3,8 +3,9 @@
 
 use futures::StreamExt;
 use futures::stream;
+use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::{Event, ObjectReference, Pod};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use k8s_openapi::jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep_until};
@@ -13,8 +14,8 @@ use tracing::{debug, warn};
 use super::super::events::{self, Note};
 use super::Context;
 use super::roll::{Kept, State};
-use crate::api::names::{annotation, event};
-use crate::clients::cluster::{DryRun, Failure};
+use crate::api::names::{annotation, event, webhook};
+use crate::clients::cluster::{DryRun, Error, Failure};
 use crate::gateway::{Finding, Owner, finding, goes_on, message};
 
 /// Pods that are looked at at a time.
@@ -27,8 +28,7 @@ pub(super) async fn run(ctx: &Context<'_>) {
         news.mark_unchanged();
         let due = ctx.roll().due(Instant::now());
         if !due.is_empty() {
-            let looked = stream::iter(due).for_each_concurrent(AT_ONCE, |(uid, kept)| look(ctx, uid, kept));
-            looked.await;
+            look_at(ctx, due).await;
             ctx.touch();
             continue;
         }
@@ -40,7 +40,35 @@ pub(super) async fn run(ctx: &Context<'_>) {
     }
 }
 
-async fn look(ctx: &Context<'_>, uid: String, kept: Kept) {
+async fn look_at(ctx: &Context<'_>, due: Vec<(String, Kept)>) {
+    match registered(ctx).await {
+        Ok(registered) => {
+            let look = |(uid, kept)| look(ctx, uid, kept, registered.as_ref());
+            stream::iter(due).for_each_concurrent(AT_ONCE, look).await;
+        }
+        Err(error) => {
+            debug!(%error, cause = %error.failure, "pods could not be looked at: later");
+            for (uid, _) in &due {
+                ctx.roll().postpone(uid);
+            }
+        }
+    }
+}
+
+/// When the API server was told of our webhooks, by what `manifests` prints; that of others is not known.
+async fn registered(ctx: &Context<'_>) -> Result<Option<Time>, Error> {
+    let found = ctx
+        .cluster
+        .get_metadata::<MutatingWebhookConfiguration>("", webhook::CONFIGURATION)
+        .await;
+    match found {
+        Ok(found) => Ok(found.and_then(|found| found.creation_timestamp)),
+        Err(error) if matches!(error.failure, Failure::Forbidden(_)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+async fn look(ctx: &Context<'_>, uid: String, kept: Kept, registered: Option<&Time>) {
     let found = ctx.cluster.get::<Pod>(&kept.namespace, &kept.name).await;
     let pod = match found {
         Ok(pod) => pod.filter(|pod| pod.metadata.uid.as_ref() == Some(&uid)),
@@ -60,11 +88,13 @@ async fn look(ctx: &Context<'_>, uid: String, kept: Kept) {
     let created = gateway
         .as_ref()
         .and_then(|gateway| gateway.metadata.creation_timestamp.as_ref());
-    let state = match finding(&pod, created, *is_late) {
+    let since = created.into_iter().chain(registered).max_by_key(|time| time.0);
+    let state = match finding(&pod, since, *is_late) {
         Finding::Injected => stamp(&pod.metadata).map_or(State::Settled { carries: true }, State::Injected),
         Finding::Uninjected(owner) if wanted.is_some() => {
             tell(ctx, &pod.metadata, &kept.gateway, owner.as_ref()).await;
-            let owner = owner.filter(|_| goes_on(&pod));
+            // Where pods may be older than their gateway nobody knows which were missed.
+            let owner = owner.filter(|_| since.is_some() && goes_on(&pod));
             let born = pod.metadata.creation_timestamp.clone();
             State::Uninjected { owner, born }
         }
