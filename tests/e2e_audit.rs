@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use common::cluster::{ControlPlane, eventually};
 use common::process::{Process, QUIET, flag};
 use common::serve::{certificate, install};
+use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 const INJECTED: &str = "gateway.stationmaster.dev/injected";
@@ -37,10 +38,26 @@ fn pod_template() -> Value {
 }
 
 fn bare_pod(plane: &ControlPlane, namespace: &str) {
+    create_pod(plane, namespace, "bare", &json!({"setGateway": "foo"}));
+}
+
+/// A pod that asks for the gateway since a later second than it was created in: no finer times are kept.
+fn pod_marked_later(plane: &ControlPlane, namespace: &str) {
+    create_pod(plane, namespace, "later", &json!({}));
+    let pod = plane.get(&["-n", namespace, "pod", "later"]);
+    let created: Timestamp = pod["metadata"]["creationTimestamp"].as_str().unwrap().parse().unwrap();
+    eventually("another second", || {
+        (Timestamp::now().as_second() > created.as_second()).then_some(())
+    });
+    plane.kubectl(&["-n", namespace, "label", "pod", "later", "setGateway=foo"]);
+}
+
+fn create_pod(plane: &ControlPlane, namespace: &str, name: &str, labels: &Value) {
     let mut pod = pod_template();
     pod["apiVersion"] = json!("v1");
     pod["kind"] = json!("Pod");
-    pod["metadata"]["name"] = json!("bare");
+    pod["metadata"]["name"] = json!(name);
+    pod["metadata"]["labels"] = labels.clone();
     // The namespace's account is not there at once.
     eventually("a pod", || {
         let output = plane.try_kubectl(&["-n", namespace, "create", "-f", "-"], &pod.to_string());
@@ -127,6 +144,7 @@ fn a_gateway_and_the_pods_that_lack_it_are_told_of() {
     plane.kubectl(&["label", "namespace", "strict", level]);
     gateway(&plane, &spec("nowhere.invalid"));
     bare_pod(&plane, &namespace);
+    pod_marked_later(&plane, &namespace);
     let _process = serving(&plane, folder.path(), &[]);
 
     let resolved = eventually("a look-up", || told(&plane, "Resolved"));

@@ -326,6 +326,23 @@ async fn a_pod_that_asks_later_was_rightly_created_without_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pod_that_was_marked_while_another_process_led_was_not_missed() {
+    let fake = with_lost(&[("marked", Some("ReplicaSet"))]);
+    let entry = |time: &str, fields: Value| json!({"manager": "m", "time": time, "fieldsV1": fields});
+    let managed = json!([
+        entry("2026-01-01T00:00:00Z", json!({"f:spec": {"f:containers": {}}})),
+        entry(
+            "2026-01-01T00:01:00Z",
+            json!({"f:metadata": {"f:labels": {"f:setGateway": {}}}})
+        ),
+    ]);
+    fake.edit("pods", "marked", |pod| pod["metadata"]["managedFields"] = managed);
+    let _process = Process::start(&fake, true);
+    assert!(evicted(&fake, 600).await.is_empty());
+    assert!(fake.names("events").is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stamp_alone_puts_no_pod_behind_a_gateway() {
     let fake = prepared("192.0.2.1");
     let mut forged = pod("forged", None);

@@ -12,6 +12,7 @@ mod fixture;
 mod hooks;
 mod injection;
 mod lists;
+mod marked;
 mod marks;
 mod mutate;
 mod names;
@@ -31,6 +32,7 @@ pub use current::{Choice, Current, InForce, Namespaces, Rules, Shared, shared, u
 pub use eviction::{Evictions, goes_on, replacement, succeeds};
 pub use hooks::Hooks;
 pub use injection::{Injection, Missing, Surroundings};
+pub use marked::is_marked_later;
 pub use marks::Marks;
 pub use mutate::{Decision, Outcome, mutate};
 pub use names::Names;

@@ -16,7 +16,7 @@ use super::Context;
 use super::roll::{Kept, State};
 use crate::api::names::{annotation, event, webhook};
 use crate::clients::cluster::{DryRun, Error, Failure};
-use crate::gateway::{Finding, Owner, finding, goes_on, message};
+use crate::gateway::{Finding, Owner, finding, goes_on, is_marked_later, message};
 
 /// Pods that are looked at at a time.
 const AT_ONCE: usize = 8;
@@ -89,7 +89,8 @@ async fn look(ctx: &Context<'_>, uid: String, kept: Kept, registered: Option<&Ti
         .as_ref()
         .and_then(|gateway| gateway.metadata.creation_timestamp.as_ref());
     let since = created.into_iter().chain(registered).max_by_key(|time| time.0);
-    let state = match finding(&pod, since, *is_late) {
+    let is_late = *is_late || was_marked_later(ctx, &pod.metadata, &kept.gateway);
+    let state = match finding(&pod, since, is_late) {
         Finding::Injected => stamp(&pod.metadata).map_or(State::Settled { carries: true }, State::Injected),
         Finding::Uninjected(owner) if wanted.is_some() => {
             tell(ctx, &pod.metadata, &kept.gateway, owner.as_ref()).await;
@@ -101,6 +102,14 @@ async fn look(ctx: &Context<'_>, uid: String, kept: Kept, registered: Option<&Ti
         _ => State::Settled { carries: false },
     };
     ctx.roll().settle(&uid, &kept, state);
+}
+
+/// What a process that led by then has seen in the watch, the API server has kept for the others.
+fn was_marked_later(ctx: &Context<'_>, pod: &ObjectMeta, gateway: &str) -> bool {
+    let in_force = ctx.in_force();
+    let mut all = in_force.all().iter().map(|current| &current.gateway);
+    let found = all.find(|found| found.name == gateway);
+    found.is_some_and(|found| is_marked_later(pod, &found.spec.matches))
 }
 
 fn stamp(metadata: &ObjectMeta) -> Option<String> {
