@@ -228,6 +228,25 @@ async fn what_another_replica_has_sent_is_not_sent_again_though_no_watch_shows_i
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_late_delivery_does_not_undo_the_mark_of_what_was_sent() {
+    let (fake, sink) = (Fake::new(), Sink::start(&[], None).await);
+    let other = Endpoint::at(&fake, &["--event-reply-seconds=0"]).await;
+    assert_eq!(other.post(&pending("1")).await.status, StatusCode::CONFLICT);
+    let process = Process::start(&fake, &sink, &[]).await;
+    // Its watch shows neither that another replica has answered, nor that anything has changed.
+    fake.stall(CLIENTS);
+    becomes(&fake, "Scheduled");
+    fake.edit(CLIENTS, &only(&fake), |client| {
+        client["metadata"]["annotations"]["gateway.stationmaster.dev/reply"] = "sent".into();
+    });
+    process.promise("1").await;
+    assert_eq!(annotation(&fake, "reply"), "sent");
+    fake.stall("");
+    sleep(GRACE * 2).await;
+    sink.has(0).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_answer_that_dies_with_its_client_is_lost_and_counted() {
     // With an answer that the sink does not take, with one that is none yet, and with one that has gone.
     for (phase, refusals, lost) in [

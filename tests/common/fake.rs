@@ -441,6 +441,10 @@ impl Fake {
         if !uid.is_null() && *uid != object["metadata"]["uid"] {
             return status(409, "Conflict", "the UID is another one");
         }
+        let version = &changes["metadata"]["resourceVersion"];
+        if !version.is_null() && *version != object["metadata"]["resourceVersion"] {
+            return status(409, "Conflict", "the object has been modified");
+        }
         merge(&mut object, &changes);
         json_response(StatusCode::OK, &store.apply(&call.plural, object, &self.shared.version))
     }

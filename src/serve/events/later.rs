@@ -1,5 +1,7 @@
 //! Answers that nobody waits for: promised on their client, or sent at once where no client would remember them.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::Events;
@@ -8,41 +10,63 @@ use super::replies::Replies;
 use crate::api::cloud_event::CloudEvent;
 use crate::api::gateway::GatewayClient;
 use crate::api::names::annotation::{REPLY, REPLY_SENT, REPLY_TO_SINK};
+use crate::clients::cluster::{Failure, place};
 use crate::gateway::event::{Wanted, early_end};
+
+/// Promises that are written, while others write on the client too.
+const ATTEMPTS: usize = 4;
 
 /// Has the answer sent to the sink, by whichever replica is there by then; one that no client remembers comes back.
 pub(super) async fn to_sink(events: &Events, wanted: &Wanted) -> Result<Option<CloudEvent>, Refusal> {
-    let (namespace, name) = (&*wanted.namespace, &*wanted.name());
     let Some(replies) = &events.replies else {
         return Err(Refusal::Unfinished);
     };
-    let client = stored(events, (namespace, name)).await?;
-    if let Some(reply) = early_end(&client, wanted) {
-        return Ok(Some(reply));
+    let mut known = events.clients.get(&wanted.namespace, &wanted.name());
+    for _ in 0..ATTEMPTS {
+        let client = match known.take() {
+            Some(client) => client,
+            None => stored(events, wanted).await?,
+        };
+        if let Some(reply) = early_end(&client, wanted) {
+            return Ok(Some(reply));
+        }
+        if is_settled(&client) || promise((events, replies), &client).await? {
+            return Ok(None);
+        }
     }
-    let annotations = client.metadata.annotations.as_ref();
-    let mark = annotations.and_then(|annotations| annotations.get(REPLY));
-    // One that was lost is asked for once more.
-    if mark.is_some_and(|mark| mark == REPLY_TO_SINK || mark == REPLY_SENT) {
-        return Ok(None);
-    }
-    let promise = replies.promise((namespace.to_owned(), name.to_owned()));
-    let change = json!({"metadata": {"uid": client.metadata.uid, "annotations": {REPLY: REPLY_TO_SINK}}});
-    let patched = events.cluster.patch::<GatewayClient>(namespace, name, &change).await;
-    patched.map_err(|error| Refusal::of(error.failure))?;
-    promise.keep();
-    Ok(None)
+    Err(Refusal::Unfinished)
 }
 
-/// The client as the watch shows it, or where it does not yet, as it is stored.
-async fn stored(events: &Events, (namespace, name): (&str, &str)) -> Result<GatewayClient, Refusal> {
-    if let Some(client) = events.clients.get(namespace, name) {
-        return Ok(GatewayClient::clone(&client));
+/// Whether the answer has gone, or somebody has promised it. One that was lost is asked for once more.
+fn is_settled(client: &GatewayClient) -> bool {
+    let annotations = client.metadata.annotations.as_ref();
+    let mark = annotations.and_then(|annotations| annotations.get(REPLY));
+    mark.is_some_and(|mark| mark == REPLY_TO_SINK || mark == REPLY_SENT)
+}
+
+/// Writes the promise on exactly the client that was seen, or a mark that says more would be lost; whether it was still so.
+async fn promise((events, replies): (&Events, &Replies), client: &GatewayClient) -> Result<bool, Refusal> {
+    let (namespace, name) = place(&client.metadata);
+    let promise = replies.promise((namespace.to_owned(), name.to_owned()));
+    let change = json!({"metadata": {
+        "uid": client.metadata.uid, "resourceVersion": client.metadata.resource_version,
+        "annotations": {REPLY: REPLY_TO_SINK},
+    }});
+    match events.cluster.patch::<GatewayClient>(namespace, name, &change).await {
+        Ok(_) => {
+            promise.keep();
+            Ok(true)
+        }
+        Err(error) if matches!(error.failure, Failure::Conflict(_)) => Ok(false),
+        Err(error) => Err(Refusal::of(error.failure)),
     }
-    let stored = events.cluster.get::<GatewayClient>(namespace, name).await;
-    stored
-        .map_err(|error| Refusal::of(error.failure))?
-        .ok_or(Refusal::Unfinished)
+}
+
+async fn stored(events: &Events, wanted: &Wanted) -> Result<Arc<GatewayClient>, Refusal> {
+    let name = wanted.name();
+    let stored = events.cluster.get::<GatewayClient>(&wanted.namespace, &name).await;
+    let stored = stored.map_err(|error| Refusal::of(error.failure))?;
+    stored.map(Arc::new).ok_or(Refusal::Unfinished)
 }
 
 /// Sends an answer that nothing remembers. One that no sink will ever have is given up: it must not hold up its batch.
