@@ -396,6 +396,10 @@ async fn where_no_webhook_is_asked_no_pod_is_missed() {
     fake.put("pods", pod("later", None));
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert_eq!(status(&fake)["uninjectedPods"], 2);
+    // And it is left out again.
+    fake.put("namespaces", json!({"metadata": {"name": "default", "namespace": ""}}));
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(status(&fake)["uninjectedPods"], 1);
     assert_eq!(fake.names("pods").len(), 4, "none was evicted");
 }
 
