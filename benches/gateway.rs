@@ -103,28 +103,32 @@ fn client(address: &str, certificates: &Path, path: &str, mark: &str) {
     tell(&seen);
 }
 
-/// What the API server sends when a ReplicaSet makes a pod.
+/// What the API server sends when a ReplicaSet makes a pod, with members in the order of its own structs.
 fn review(mark: &str) -> String {
     let kind = json!({"group": "", "version": "v1", "kind": "Pod"});
     let resource = json!({"group": "", "version": "v1", "resource": "pods"});
-    let user = "system:serviceaccount:kube-system:replicaset-controller";
-    let groups = [
-        "system:serviceaccounts",
-        "system:serviceaccounts:kube-system",
-        "system:authenticated",
+    let user = json!({
+        "username": "system:serviceaccount:kube-system:replicaset-controller",
+        "uid": "8c5b5f0e-3a58-4d3c-9f07-8f1e3a3f4b11",
+        "groups": ["system:serviceaccounts", "system:serviceaccounts:kube-system", "system:authenticated"],
+    });
+    let options = json!({"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1"});
+    let members = [
+        ("uid", json!("705ab4f5-6393-11e8-b7cc-42010a800002")),
+        ("kind", kind.clone()),
+        ("resource", resource.clone()),
+        ("requestKind", kind),
+        ("requestResource", resource),
+        ("namespace", json!("media")),
+        ("operation", json!("CREATE")),
+        ("userInfo", user),
+        ("object", pod(mark)),
+        ("oldObject", Value::Null),
+        ("dryRun", json!(false)),
+        ("options", options),
     ];
-    json!({
-        "kind": "AdmissionReview",
-        "apiVersion": "admission.k8s.io/v1",
-        "request": {
-            "uid": "705ab4f5-6393-11e8-b7cc-42010a800002", "kind": kind, "resource": resource, "requestKind": kind,
-            "requestResource": resource, "namespace": "media", "operation": "CREATE",
-            "userInfo": {"username": user, "uid": "8c5b5f0e-3a58-4d3c-9f07-8f1e3a3f4b11", "groups": groups},
-            "object": pod(mark), "oldObject": null, "dryRun": false,
-            "options": {"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1"},
-        },
-    })
-    .to_string()
+    let request = members.map(|(name, value)| format!("\"{name}\":{value}")).join(",");
+    format!(r#"{{"kind":"AdmissionReview","apiVersion":"admission.k8s.io/v1","request":{{{request}}}}}"#)
 }
 
 fn pod(mark: &str) -> Value {

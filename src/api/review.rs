@@ -15,22 +15,22 @@ pub const ADMISSION_API_VERSION: &str = "admission.k8s.io/v1";
 /// The one version of ConversionReview that we speak.
 pub const CONVERSION_API_VERSION: &str = "apiextensions.k8s.io/v1";
 
-/// An admission review as the API server sends it.
+/// An admission review as the API server sends it, with as much of its objects as `O` reads.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AdmissionReview<'a> {
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a, O: Deserialize<'de>"))]
+pub struct AdmissionReview<'a, O = Object<'a>> {
     /// `admission.k8s.io/v1`.
     #[serde(borrow)]
     pub api_version: Cow<'a, str>,
     /// The question.
     #[serde(borrow)]
-    pub request: AdmissionRequest<'a>,
+    pub request: AdmissionRequest<'a, O>,
 }
 
 /// What is asked: may this object be written?
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AdmissionRequest<'a> {
+#[serde(rename_all = "camelCase", bound(deserialize = "'de: 'a, O: Deserialize<'de>"))]
+pub struct AdmissionRequest<'a, O = Object<'a>> {
     /// Identifies this call; the answer repeats it.
     #[serde(borrow)]
     pub uid: Cow<'a, str>,
@@ -53,11 +53,11 @@ pub struct AdmissionRequest<'a> {
     #[serde(borrow, default)]
     pub user_info: UserInfo<'a>,
     /// The object as it would be written; absent on DELETE.
-    #[serde(borrow, default)]
-    pub object: Option<Object<'a>>,
+    #[serde(default)]
+    pub object: Option<O>,
     /// The object as it is stored; absent on CREATE.
-    #[serde(borrow, default)]
-    pub old_object: Option<Object<'a>>,
+    #[serde(default)]
+    pub old_object: Option<O>,
     /// Nothing will be stored.
     #[serde(default)]
     pub dry_run: Option<bool>,
@@ -75,12 +75,21 @@ pub struct Object<'a> {
     pub spec: Option<Members<'a>>,
 }
 
-impl<'a> Object<'a> {
+/// What is told of any object, however much was read of it.
+pub trait Reviewed {
+    /// What a review of such an object is called where it is none.
+    const REVIEW: &'static str;
+
     /// What the API server draws its name from, if it has to.
-    #[must_use]
-    pub fn generate_name(&self) -> Option<Text<'a>> {
-        let metadata: Generated<'a> = serde_json::from_str(self.metadata?.get()).ok()?;
-        metadata.generate_name
+    fn generate_name(&self) -> Option<Cow<'_, str>>;
+}
+
+impl Reviewed for Object<'_> {
+    const REVIEW: &'static str = "AdmissionReview";
+
+    fn generate_name(&self) -> Option<Cow<'_, str>> {
+        let metadata: Generated<'_> = serde_json::from_str(self.metadata?.get()).ok()?;
+        metadata.generate_name.map(|name| name.0)
     }
 }
 
@@ -203,6 +212,14 @@ impl Fragment {
     pub fn of(value: &serde_json::Value) -> Self {
         let written = serde_json::value::to_raw_value(value).expect("a tree is JSON");
         Self(written.into())
+    }
+
+    /// Takes it as it is written.
+    ///
+    /// # Errors
+    /// It is no JSON.
+    pub fn written(text: String) -> Result<Self, serde_json::Error> {
+        Ok(Self(RawValue::from_string(text)?.into()))
     }
 
     /// As it is written.

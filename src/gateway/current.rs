@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::injection::names;
+use super::mentions::Mentions;
 use super::select::{Rank, Selected, select};
 use super::selector::{Labels, selects};
 use super::{Addresses, Error, Hooks, Injection, Marks, Missing, Surroundings};
@@ -27,6 +28,7 @@ pub struct Current {
 pub struct InForce {
     gateways: Vec<Current>,
     rules: Rules,
+    mentions: Mentions,
     is_complete: bool,
 }
 
@@ -77,6 +79,7 @@ impl InForce {
             gateway,
         };
         Self {
+            mentions: Mentions::of(&gateways, &rules),
             gateways: gateways.into_iter().map(current).collect(),
             rules,
             is_complete,
@@ -105,6 +108,12 @@ impl InForce {
     pub fn stamp(&self, gateway: &str) -> Option<&str> {
         let found = self.gateways.iter().find(|current| current.gateway.name == gateway)?;
         found.injection.as_ref().ok().map(|injection| &*injection.stamp)
+    }
+
+    /// Whether a pod in this text can be one that anything is to be decided about. The text need not be read for that.
+    #[must_use]
+    pub fn may_concern(&self, text: &[u8]) -> bool {
+        self.mentions.may_be_in(text)
     }
 
     /// A mark that is neither true nor false refuses the pod.

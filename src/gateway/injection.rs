@@ -15,6 +15,8 @@ use crate::api::review::Fragment;
 const NONE: &str = "None";
 /// Bytes of a digest that are told; it only has to differ from those of the gateway's other states.
 const DIGEST: usize = 8;
+/// In place of a namespace; no word of a `resolv.conf` has a space.
+const ANY_NAMESPACE: &str = "any namespace";
 /// Upstream's 0777.
 const VOLUME_MODE: u16 = 0o777;
 
@@ -59,6 +61,8 @@ pub(super) struct Dns {
     nameservers: Vec<String>,
     /// Search domains and options are taken from here.
     resolv: Option<Resolv>,
+    /// The dnsConfig as it is written, but for the namespace, which goes between these.
+    written: Vec<String>,
 }
 
 /// Names of DNS servers that have never been resolved.
@@ -99,9 +103,9 @@ impl Injection {
             container
         });
         let mut injection = Self {
-            dns: (!dns.is_empty()).then(|| Dns {
-                nameservers: dns,
-                resolv: (spec.dns_policy.as_deref() == Some(NONE)).then(|| resolv.clone()),
+            dns: (!dns.is_empty()).then(|| {
+                let resolv = (spec.dns_policy.as_deref() == Some(NONE)).then(|| resolv.clone());
+                Dns::new(dns, resolv)
             }),
             dns_policy: spec.dns_policy.clone(),
             init: init.as_ref().map(Fragment::of),
@@ -162,6 +166,26 @@ impl Injection {
 }
 
 impl Dns {
+    fn new(nameservers: Vec<String>, resolv: Option<Resolv>) -> Self {
+        let mut dns = Self {
+            nameservers,
+            resolv,
+            written: Vec::new(),
+        };
+        let config = dns.config(ANY_NAMESPACE).to_string();
+        dns.written = config.split(ANY_NAMESPACE).map(str::to_owned).collect();
+        dns
+    }
+
+    /// The pod's dnsConfig, as it goes into its patch.
+    pub(super) fn fragment(&self, namespace: &str) -> Fragment {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        let is_name = !namespace.is_empty() && namespace.bytes().all(is_plain);
+        let written = is_name.then(|| Fragment::written(self.written.join(namespace)));
+        let written = written.and_then(Result::ok);
+        written.unwrap_or_else(|| Fragment::of(&self.config(namespace)))
+    }
+
     /// The pod's dnsConfig.
     pub(super) fn config(&self, namespace: &str) -> Value {
         let mut config = json!({"nameservers": self.nameservers});
@@ -306,6 +330,16 @@ mod tests {
         for policy in [None, Some("ClusterFirst".to_owned())] {
             gateway.spec.dns_policy = policy;
             assert_eq!(config(&gateway), json!({"nameservers": nameservers}));
+        }
+    }
+
+    #[test]
+    fn a_dns_config_is_written_as_it_is_told() {
+        let injection = Injection::new(&gateway(), &surroundings(), &addresses()).unwrap();
+        let dns = injection.dns.unwrap();
+        for namespace in ["media", "", "no \"name\""] {
+            let fragment = dns.fragment(namespace);
+            assert_eq!(tree(Some(&fragment)), dns.config(namespace), "{namespace}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Lists of a pod whose elements have names, as a patch changes them: what is added is not added twice.
 
 use super::namesakes::Place;
-use crate::api::pod::{Named, PodSpec};
+use crate::api::pod::{Element, PodSpec};
 use crate::api::review::{Fragment, PatchOperation};
 
 /// The lists of a pod that gateways add to.
@@ -43,8 +43,8 @@ pub(super) enum End {
 }
 
 impl<'v> List<'v> {
-    fn new(path: &'static str, found: Option<&'v Vec<Named<'_>>>) -> Self {
-        let names = found.map(|found| found.iter().map(|named| &*named.name.0).collect());
+    fn new(path: &'static str, found: Option<&'v Vec<Element<'_>>>) -> Self {
+        let names = found.map(|found| found.iter().map(|element| &*element.name.0).collect());
         Self { path, names }
     }
 
@@ -113,7 +113,7 @@ mod tests {
 
     fn patch(found: &Value, change: impl FnOnce(&mut List<'_>, &mut Vec<PatchOperation>, &Fragment)) -> Value {
         let text = found.to_string();
-        let found: Option<Vec<Named<'_>>> = serde_json::from_str(&text).unwrap();
+        let found: Option<Vec<Element<'_>>> = serde_json::from_str(&text).unwrap();
         let (mut list, mut patch) = (List::new("/l", found.as_ref()), Vec::new());
         change(&mut list, &mut patch, &Fragment::of(&json!({"name": "x"})));
         json!(patch)

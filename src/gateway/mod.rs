@@ -14,6 +14,7 @@ mod injection;
 mod lists;
 mod marked;
 mod marks;
+mod mentions;
 mod mutate;
 mod names;
 mod namesakes;

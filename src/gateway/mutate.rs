@@ -4,8 +4,8 @@
 use super::patch::Pod;
 use super::{Current, Error, InForce, Injection, Namespaces, Spared};
 use crate::api::gateway::Unresolved;
-use crate::api::pod::{PodMetadata, PodSpec};
-use crate::api::review::{AdmissionRequest, Cause, Members, Verdict};
+use crate::api::pod::{PodMetadata, PodObject, PodSpec};
+use crate::api::review::{AdmissionRequest, Cause, Verdict};
 use crate::api::text::Text;
 
 /// What was decided about a pod.
@@ -63,7 +63,7 @@ impl Outcome {
 /// # Errors
 /// The pod cannot be decoded, or has to get a gateway of which not everything is known.
 pub fn mutate(
-    request: &AdmissionRequest<'_>,
+    request: &AdmissionRequest<'_, PodObject<'_>>,
     in_force: &InForce,
     namespaces: &dyn Namespaces,
 ) -> Result<Decision, Error> {
@@ -73,20 +73,21 @@ pub fn mutate(
     let Some(object) = object.filter(|_| is_pod && request.operation == "CREATE") else {
         return Ok(Decision::default());
     };
-    let metadata = PodMetadata::of(object)?;
+    let nothing = PodMetadata::default();
+    let metadata = object.metadata.as_ref().unwrap_or(&nothing);
     let namespace = match Text::of(metadata.namespace.as_ref()) {
         "" => &request.namespace,
         namespace => namespace,
     };
-    let choice = in_force.choose(&metadata, namespace, namespaces)?;
+    let choice = in_force.choose(metadata, namespace, namespaces)?;
     if in_force.strict_marks() && !choice.unclear.is_empty() {
         return Ok(refused(Outcome::RefusedMark, choice.unclear));
     }
     let warnings = warnings(&choice.unclear);
-    let (Some(members), Some(current)) = (object.spec.as_ref(), choice.gateway) else {
+    let (Some(spec), Some(current)) = (object.spec.as_ref(), choice.gateway) else {
         return Ok(left(Outcome::unmarked(&warnings), warnings));
     };
-    let mut decision = decided(current, (namespace, &metadata, members), warnings)?;
+    let mut decision = decided(current, (namespace, metadata, spec), warnings)?;
     decision.gateway.clone_from(&current.gateway.name);
     Ok(decision)
 }
@@ -94,17 +95,16 @@ pub fn mutate(
 /// Decides what a pod gets of the gateway that is for it.
 fn decided(
     current: &Current,
-    (namespace, metadata, members): (&str, &PodMetadata<'_>, &Members<'_>),
+    (namespace, metadata, spec): (&str, &PodMetadata<'_>, &PodSpec<'_>),
     mut warnings: Vec<String>,
 ) -> Result<Decision, Error> {
-    let spec = PodSpec::of(members)?;
-    if let Some(spared) = Spared::of(metadata, &spec)? {
+    if let Some(spared) = Spared::of(metadata, spec)? {
         warnings.push(without(current, spared.reason()));
         return Ok(left(Outcome::Spared(spared), warnings));
     }
     match &current.injection {
         Ok(injection) => {
-            let pod = Pod::of(namespace, metadata, (members, &spec), injection)?;
+            let pod = Pod::of(namespace, metadata, spec, injection)?;
             Ok(behind(&pod, injection).warned(warnings))
         }
         Err(missing) if current.gateway.spec.unresolved == Unresolved::Ignore => {
@@ -440,8 +440,10 @@ mod tests {
     fn what_is_no_pod_is_not_decided_about() {
         for object in [
             json!({"metadata": {"labels": {"setGateway": 1}}}),
-            json!({"metadata": 1}),
-            json!({"metadata": {"labels": {"setGateway": "true"}}, "spec": {"containers": 1}}),
+            json!({
+                "metadata": {"labels": {"setGateway": "true"}},
+                "spec": {"containers": [{"name": "gateway-sidecar", "env": 1}]},
+            }),
         ] {
             let error = decided(&request(&object), &current(|_| ())).unwrap_err().to_string();
             assert!(error.starts_with("the pod cannot be decoded: "), "{error}");

@@ -1,11 +1,10 @@
 //! Elements of a pod that have the names of ours: are they like ours, or somebody's own?
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use crate::api::names::injected;
-use crate::api::pod::{Named, PodSpec};
-use crate::api::review::{Cause, Fragment, Members};
+use crate::api::pod::{Element, Named, PodSpec, decoded};
+use crate::api::review::{Cause, Fragment};
 
 /// A list of a pod that gateways add to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,8 +26,8 @@ pub(super) struct Namesake {
 }
 
 impl Namesake {
-    /// All of a pod, whose lists are looked into only where a name is found.
-    pub(super) fn all(members: &Members<'_>, spec: &PodSpec<'_>) -> Result<Vec<Self>, serde_json::Error> {
+    /// All of a pod, whose elements are looked into only where a name is found.
+    pub(super) fn all(spec: &PodSpec<'_>) -> Result<Vec<Self>, serde_json::Error> {
         let mut all = Vec::new();
         for (place, elements) in [
             (Place::InitContainers, &spec.init_containers),
@@ -37,7 +36,7 @@ impl Namesake {
         ] {
             for (index, element) in elements.iter().flatten().enumerate() {
                 if let Some(name) = place.names().iter().find(|name| **name == element.name.0) {
-                    let (is_like_ours, does) = place.look(members, index)?;
+                    let (is_like_ours, does) = place.look(element)?;
                     all.push(Self {
                         place,
                         name,
@@ -53,8 +52,8 @@ impl Namesake {
 
     /// Whether it is like ours and does what `ours` does. Its image may be another one's copy, and more may be set.
     pub(super) fn does_as(&self, ours: &Fragment) -> bool {
-        let ours: Result<Element<'_>, _> = serde_json::from_str(ours.text());
-        self.is_like_ours && ours.is_ok_and(|ours| ours.does() == self.does)
+        let ours = serde_json::from_str(ours.text()).and_then(|ours| Does::of(&ours));
+        self.is_like_ours && ours.is_ok_and(|ours| ours == self.does)
     }
 
     /// What is told to whoever meant it as his own.
@@ -87,35 +86,13 @@ impl Place {
     }
 
     /// Whether the element is like ours, and what it does.
-    fn look(self, members: &Members<'_>, index: usize) -> Result<(bool, Does), serde_json::Error> {
-        let list = members.get(self.field()).map_or("[]", RawValue::get);
-        let mut elements: Vec<Element<'_>> = serde_json::from_str(list)?;
-        if index >= elements.len() {
-            return Ok((false, Does::default()));
-        }
-        let element = elements.swap_remove(index);
+    fn look(self, element: &Element<'_>) -> Result<(bool, Does), serde_json::Error> {
         let is_like_ours = match self {
-            Self::InitContainers | Self::Containers => element.has_our_variables(),
+            Self::InitContainers | Self::Containers => has_our_variables(element)?,
             Self::Volumes => element.config_map.is_some(),
         };
-        Ok((is_like_ours, element.does()))
+        Ok((is_like_ours, Does::of(element)?))
     }
-}
-
-/// A container or a volume, as far as it tells ours from others.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Element<'a> {
-    #[serde(borrow, default)]
-    env: Option<Vec<Named<'a>>>,
-    #[serde(default)]
-    command: Option<Vec<String>>,
-    #[serde(default)]
-    args: Option<Vec<String>>,
-    #[serde(default)]
-    restart_policy: Option<String>,
-    #[serde(default)]
-    config_map: Option<ConfigMap>,
 }
 
 /// The source of a volume.
@@ -134,26 +111,28 @@ struct Does {
     config_map: Option<String>,
 }
 
-impl Element<'_> {
-    fn does(self) -> Does {
-        Does {
-            command: self.command.unwrap_or_default(),
-            args: self.args.unwrap_or_default(),
-            restart_policy: self.restart_policy,
-            config_map: self.config_map.and_then(|source| source.name),
-        }
+impl Does {
+    fn of(element: &Element<'_>) -> Result<Self, serde_json::Error> {
+        let source: Option<ConfigMap> = element.config_map.map(decoded).transpose()?;
+        Ok(Self {
+            command: element.command.map(decoded).transpose()?.unwrap_or_default(),
+            args: element.args.map(decoded).transpose()?.unwrap_or_default(),
+            restart_policy: element.restart_policy.map(decoded).transpose()?,
+            config_map: source.and_then(|source| source.name),
+        })
     }
+}
 
-    fn has_our_variables(&self) -> bool {
-        let ours = [
-            injected::GATEWAY,
-            injected::DNS,
-            injected::DNS_IPS,
-            injected::K8S_DNS_IPS,
-        ];
-        let has = |name: &str| self.env.iter().flatten().any(|variable| variable.name.0 == name);
-        ours.into_iter().all(has)
-    }
+fn has_our_variables(element: &Element<'_>) -> Result<bool, serde_json::Error> {
+    let variables: Vec<Named<'_>> = element.env.map(decoded).transpose()?.unwrap_or_default();
+    let ours = [
+        injected::GATEWAY,
+        injected::DNS,
+        injected::DNS_IPS,
+        injected::K8S_DNS_IPS,
+    ];
+    let has = |name: &str| variables.iter().any(|variable| variable.name.0 == name);
+    Ok(ours.into_iter().all(has))
 }
 
 #[cfg(test)]
@@ -162,11 +141,13 @@ mod tests {
 
     use super::*;
 
+    fn all(spec: &Value) -> Vec<Namesake> {
+        Namesake::all(&serde_json::from_str(&spec.to_string()).unwrap()).unwrap()
+    }
+
     fn namesakes(spec: &Value) -> Vec<(Place, &'static str, bool, usize)> {
-        let text = spec.to_string();
-        let members = serde_json::from_str(&text).unwrap();
-        let all = Namesake::all(&members, &PodSpec::of(&members).unwrap()).unwrap();
-        all.iter()
+        all(spec)
+            .iter()
             .map(|one| (one.place, one.name, one.is_like_ours, one.index))
             .collect()
     }
@@ -212,10 +193,8 @@ mod tests {
             (with("env", json!([])), false),
             (with("restartPolicy", json!("Always")), false),
         ] {
-            let text = json!({"initContainers": [found]}).to_string();
-            let members = serde_json::from_str(&text).unwrap();
-            let all = Namesake::all(&members, &PodSpec::of(&members).unwrap()).unwrap();
-            assert_eq!(all[0].does_as(&Fragment::of(&ours)), does, "{found}");
+            let spec = json!({"initContainers": [found]});
+            assert_eq!(all(&spec)[0].does_as(&Fragment::of(&ours)), does, "{found}");
         }
     }
 
@@ -229,9 +208,7 @@ mod tests {
             let spec = json!({"volumes": [{"name": "data"}, source]});
             let expected = (Place::Volumes, "gateway-configmap", is_like_ours, 1);
             assert_eq!(namesakes(&spec), [expected]);
-            let text = spec.to_string();
-            let members = serde_json::from_str(&text).unwrap();
-            let all = Namesake::all(&members, &PodSpec::of(&members).unwrap()).unwrap();
+            let all = all(&spec);
             for (name, does) in [("a", is_like_ours), ("b", false)] {
                 let ours = Fragment::of(&json!({"name": "gateway-configmap", "configMap": {"name": name}}));
                 assert_eq!(all[0].does_as(&ours), does, "{spec} {name}");

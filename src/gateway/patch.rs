@@ -1,13 +1,15 @@
 //! What changes in a pod that gets a gateway, and nothing more.
 
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::injection::Dns;
 use super::lists::{End, Lists};
 use super::namesakes::{Namesake, Place};
 use super::{Error, Injection};
 use crate::api::names::annotation;
 use crate::api::pod::{PodMetadata, PodSpec, text};
-use crate::api::review::{Cause, Fragment, Members, PatchOperation};
+use crate::api::review::{Cause, Fragment, PatchOperation};
 use crate::api::text::Text;
 
 /// A pod that gets a gateway, and what it has of one.
@@ -35,7 +37,7 @@ impl<'p, 'a> Pod<'p, 'a> {
     pub(super) fn of(
         namespace: &'p str,
         metadata: &'p PodMetadata<'a>,
-        (members, spec): (&Members<'a>, &'p PodSpec<'a>),
+        spec: &'p PodSpec<'a>,
         injection: &Injection,
     ) -> Result<Self, Error> {
         let stamp = match text(metadata.annotations.as_ref(), annotation::INJECTED)? {
@@ -48,7 +50,7 @@ impl<'p, 'a> Pod<'p, 'a> {
             metadata,
             spec,
             stamp,
-            namesakes: Namesake::all(members, spec)?,
+            namesakes: Namesake::all(spec)?,
         })
     }
 
@@ -96,21 +98,26 @@ impl<'p, 'a> Pod<'p, 'a> {
     }
 
     fn dns(&self, patch: &mut Vec<PatchOperation>, injection: &Injection) {
-        if let Some(dns) = &injection.dns {
-            let wanted = dns.config(self.namespace);
-            let found = self.spec.dns_config;
-            let found: Option<Value> = found.and_then(|raw| serde_json::from_str(raw.get()).ok());
-            let stays =
-                |found: &Value| *found == wanted || self.stamp == Stamp::InForce && is_still_there(found, &wanted);
-            if !found.as_ref().is_some_and(stays) {
-                patch.push(add("/spec/dnsConfig", wanted));
-            }
+        if let Some(dns) = &injection.dns
+            && !self.spec.dns_config.is_some_and(|found| self.has_dns(found, dns))
+        {
+            patch.push(PatchOperation::AddFragment {
+                path: "/spec/dnsConfig".to_owned(),
+                value: dns.fragment(self.namespace),
+            });
         }
         if let Some(policy) = &injection.dns_policy
             && Text::of(self.spec.dns_policy.as_ref()) != policy
         {
             patch.push(add("/spec/dnsPolicy", policy.as_str().into()));
         }
+    }
+
+    fn has_dns(&self, found: &RawValue, dns: &Dns) -> bool {
+        let wanted = dns.config(self.namespace);
+        let found = serde_json::from_str::<Value>(found.get());
+        let stays = |found: Value| found == wanted || self.stamp == Stamp::InForce && is_still_there(&found, &wanted);
+        found.is_ok_and(stays)
     }
 
     fn restamp(&self, patch: &mut Vec<PatchOperation>, stamp: &str) {

@@ -26,7 +26,7 @@ impl Spared {
         Ok(
             if annotations.is_some_and(|all| all.get(annotation::MIRROR_POD).is_some()) {
                 Some(Self::Mirror)
-            } else if spec.host_network {
+            } else if spec.host_network == Some(true) {
                 Some(Self::HostNetwork)
             } else {
                 is_windows(spec)?.then_some(Self::Windows)
@@ -97,12 +97,8 @@ mod tests {
 
     fn borrowed(metadata: &Value, spec: &Value) -> Option<Spared> {
         let (metadata, spec) = (metadata.to_string(), spec.to_string());
-        let members = serde_json::from_str(&spec).unwrap();
-        Spared::of(
-            &serde_json::from_str(&metadata).unwrap(),
-            &PodSpec::of(&members).unwrap(),
-        )
-        .unwrap()
+        let (metadata, spec) = (serde_json::from_str(&metadata), serde_json::from_str(&spec));
+        Spared::of(&metadata.unwrap(), &spec.unwrap()).unwrap()
     }
 
     #[test]

@@ -7,13 +7,13 @@ use axum::response::{IntoResponse, Response};
 
 use super::answer::{Answer, Refusal};
 use super::body;
-use super::decode::decode;
+use super::decode::{Undecodable, decode, glance};
 use super::metrics::micros;
 use super::state::AppState;
 use crate::api::names::GATEWAY_GROUP;
 use crate::api::names::path::{MUTATE, MUTATE_PODS, SET_GATEWAY, VALIDATE};
-use crate::api::review::{AdmissionRequest, Object, Verdict};
-use crate::api::text::Text;
+use crate::api::pod::PodObject;
+use crate::api::review::{AdmissionRequest, Object, Reviewed, Verdict};
 use crate::clients::cluster;
 use crate::dispatch::{Error, Lookup, Templates, default, validate};
 
@@ -58,23 +58,61 @@ async fn respond(state: &AppState, route: &'static str, request: Request) -> Res
 }
 
 async fn answer(state: &AppState, route: &'static str, body: &[u8], started: Instant) -> Response {
-    let review = decode(body);
-    let answer = match &review {
-        Ok(review) => Answer::to(&review.request, decide(state, route, &review.request).await),
+    if matches!(route, MUTATE_PODS | SET_GATEWAY) {
+        return answer_pod(state, route, body, started).await;
+    }
+    let review = decode::<Object<'_>>(body);
+    let request = review.as_ref().map(|review| &review.request);
+    let decided = request.map_or_else(|_| Ok(Verdict::default()), |request| decide(state, route, request));
+    told(state, route, request, decided, started)
+}
+
+/// The same about pods, which are looked into no further than they have to be.
+async fn answer_pod(state: &AppState, route: &'static str, body: &[u8], started: Instant) -> Response {
+    // Without a gateway there is nothing that a pod could be given.
+    let gateways = state.gateways.as_ref().filter(|gateways| gateways.may_concern(body));
+    if gateways.is_none()
+        && let Some(uid) = glance(body)
+    {
+        let answer = Answer::allowed(&uid);
+        let decision = answer.decision();
+        state.metrics.observe(route, decision, started);
+        tracing::debug!(uid, route, decision, duration_us = micros(started), "request");
+        return answer.into_response();
+    }
+    let review = decode::<PodObject<'_>>(body);
+    let request = review.as_ref().map(|review| &review.request);
+    let decided = match (request, gateways) {
+        (Ok(request), Some(gateways)) => gateways.decide(request).await,
+        _ => Ok(Verdict::default()),
+    };
+    told(state, route, request, decided, started)
+}
+
+/// Counts, logs and encodes what was decided, if there was something to decide about.
+fn told<O: Reviewed>(
+    state: &AppState,
+    route: &'static str,
+    request: Result<&AdmissionRequest<'_, O>, &Undecodable>,
+    decided: Result<Verdict, Refusal>,
+    started: Instant,
+) -> Response {
+    let answer = match request {
+        Ok(request) => Answer::to(request, decided),
         Err(undecodable) => Answer::invalid(undecodable),
     };
     state.metrics.observe(route, answer.decision(), started);
-    log(
-        route,
-        review.as_ref().ok().map(|review| &review.request),
-        &answer,
-        started,
-    );
+    log(route, request.ok(), &answer, started);
     answer.into_response()
 }
 
 /// One line a request that says anything, with nothing of the object but its name and its faults.
-fn log(route: &'static str, request: Option<&AdmissionRequest<'_>>, answer: &Answer<'_>, started: Instant) {
+fn log<O: Reviewed>(
+    route: &'static str,
+    request: Option<&AdmissionRequest<'_, O>>,
+    answer: &Answer<'_>,
+    started: Instant,
+) {
     let (uid, decision, duration_us) = (answer.uid(), answer.decision(), micros(started));
     let Some(request) = request else {
         return tracing::warn!(uid, route, decision, duration_us, "request");
@@ -90,8 +128,8 @@ fn log(route: &'static str, request: Option<&AdmissionRequest<'_>>, answer: &Ans
         .object
         .as_ref()
         .filter(|_| name.is_empty() && !answer.is_plain());
-    let generate_name = object.and_then(Object::generate_name);
-    let generate_name = generate_name.as_ref().map(|name| Text::of(Some(name)));
+    let generate_name = object.and_then(Reviewed::generate_name);
+    let generate_name = generate_name.as_deref();
     let faults = answer.faults();
     tracing::info!(
         uid,
@@ -109,22 +147,15 @@ fn log(route: &'static str, request: Option<&AdmissionRequest<'_>>, answer: &Ans
 }
 
 /// Asks the domain, which knows its kinds.
-async fn decide(state: &AppState, route: &'static str, request: &AdmissionRequest<'_>) -> Result<Verdict, Refusal> {
+fn decide(state: &AppState, route: &'static str, request: &AdmissionRequest<'_>) -> Result<Verdict, Refusal> {
     let templates = Known(state.templates.as_ref());
     let decided = match route {
         MUTATE => default::mutate(request, &templates),
-        VALIDATE if request.kind.group == GATEWAY_GROUP => {
+        _ if request.kind.group == GATEWAY_GROUP => {
             let gateways = state.gateways.as_ref();
             return gateways.map_or(Ok(Verdict::default()), |gateways| gateways.validate(request));
         }
-        VALIDATE => validate::validate(request, state.limits(), &templates),
-        // Without a gateway there is nothing that a pod could be given.
-        _ => {
-            return match &state.gateways {
-                Some(gateways) => gateways.decide(request).await,
-                None => Ok(Verdict::default()),
-            };
-        }
+        _ => validate::validate(request, state.limits(), &templates),
     };
     decided.map_err(|error| match error {
         Error::UnknownKind { .. } => Refusal::Forbidden(error.to_string()),

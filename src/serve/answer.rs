@@ -84,7 +84,7 @@ struct Details<'a> {
 
 impl<'a> Answer<'a> {
     /// What was decided about a request.
-    pub(super) fn to(request: &'a AdmissionRequest<'_>, decided: Result<Verdict, Refusal>) -> Self {
+    pub(super) fn to<O>(request: &'a AdmissionRequest<'_, O>, decided: Result<Verdict, Refusal>) -> Self {
         let mut response = AdmissionResponse::new(&request.uid);
         match decided {
             Ok(verdict) => {
@@ -98,6 +98,13 @@ impl<'a> Answer<'a> {
             }
             Err(refusal) => response.status = Some(Status::of(refusal)),
         }
+        Self::of(response)
+    }
+
+    /// Nothing has to be decided.
+    pub(super) fn allowed(uid: &'a str) -> Self {
+        let mut response = AdmissionResponse::new(uid);
+        response.allowed = true;
         Self::of(response)
     }
 
@@ -196,7 +203,7 @@ impl<'a> AdmissionResponse<'a> {
 
 impl<'a> Status<'a> {
     /// As the API server words its own: all faults in the message, each fault a cause.
-    fn invalid(request: &'a AdmissionRequest<'_>, causes: Vec<Cause>) -> Self {
+    fn invalid<O>(request: &'a AdmissionRequest<'_, O>, causes: Vec<Cause>) -> Self {
         let (group, kind, name) = (&*request.kind.group, &*request.kind.kind, &*request.name);
         let faults: Vec<_> = causes
             .iter()
@@ -270,13 +277,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::api::review::Object;
     use crate::serve::decode::decode;
 
     const REVIEW: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u-1",
         "kind":{"group":"dispatcher.ivan.vc","version":"v1beta1","kind":"JobTemplate"},"name":"a","operation":"CREATE"}}"#;
 
     fn told(decided: Result<Verdict, Refusal>) -> Value {
-        let review = decode(REVIEW.as_bytes()).unwrap();
+        let review = decode::<Object<'_>>(REVIEW.as_bytes()).unwrap();
         serde_json::from_str::<Value>(&Answer::to(&review.request, decided).body()).unwrap()["response"].take()
     }
 
@@ -346,7 +354,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_said_now_is_no_review() {
-        let review = decode(REVIEW.as_bytes()).unwrap();
+        let review = decode::<Object<'_>>(REVIEW.as_bytes()).unwrap();
         let answer = Answer::to(&review.request, Err(Refusal::Unavailable("not yet".to_owned())));
         assert_eq!(answer.decision(), "unavailable");
         assert_eq!(
@@ -361,7 +369,7 @@ mod tests {
 
     #[test]
     fn the_log_hears_of_faults_and_not_of_what_could_not_be_decoded() {
-        let review = decode(REVIEW.as_bytes()).unwrap();
+        let review = decode::<Object<'_>>(REVIEW.as_bytes()).unwrap();
         let causes = vec![cause("spec.a", "bad")];
         let denied = Verdict {
             causes,
@@ -383,7 +391,7 @@ mod tests {
 
     #[test]
     fn what_is_no_review_is_invalid() {
-        let undecodable = decode(br#"{"request":{"uid":"u-2"}}"#).unwrap_err();
+        let undecodable = decode::<Object<'_>>(br#"{"request":{"uid":"u-2"}}"#).unwrap_err();
         let answer = Answer::invalid(&undecodable);
         assert_eq!(
             (answer.decision(), answer.faults()),

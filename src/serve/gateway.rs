@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::answer::Refusal;
 use super::health::Gate;
 use super::state::AppState;
+use crate::api::pod::PodObject;
 use crate::api::review::{AdmissionRequest, Verdict};
 use crate::clients::cluster::NamespaceMetadata;
 use crate::clients::cluster::Watched;
@@ -62,8 +63,13 @@ impl Gateways {
         }
     }
 
+    /// Whether there can be anything to decide about in the text of a review.
+    pub(super) fn may_concern(&self, text: &[u8]) -> bool {
+        self.in_force.load().may_concern(text)
+    }
+
     /// Asks the domain.
-    pub(super) async fn decide(&self, request: &AdmissionRequest<'_>) -> Result<Verdict, Refusal> {
+    pub(super) async fn decide(&self, request: &AdmissionRequest<'_, PodObject<'_>>) -> Result<Verdict, Refusal> {
         let mut decided = mutate(request, &self.in_force.load(), &self.namespaces);
         if let Err(Error::UnknownNamespace { namespace, .. }) = &decided
             && self.namespaces.hears_of(namespace).await
