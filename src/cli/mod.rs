@@ -144,6 +144,11 @@ mod tests {
             assert!(long.contains(heading), "{heading}");
         }
         assert!(!long.contains("--zap"), "{long}");
+        let web = long.split("--web-server-bind-address").nth(1).unwrap();
+        let web: String = web.split("\n\n").next().unwrap().split_whitespace().collect();
+        for path in ["/execute/NAME", "/sync", "`POST/`", "/events"] {
+            assert!(web.contains(path), "{path}: {web}");
+        }
     }
 
     #[test]

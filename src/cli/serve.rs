@@ -151,7 +151,8 @@ pub struct WebhookArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Execute endpoint")]
 pub struct ExecuteArgs {
-    /// Where `PUT /execute/NAME` and `POST /sync` are answered, plain HTTP. [default: 127.0.0.1:8000, in a cluster :8000]
+    /// Where `PUT /execute/NAME`, `POST /sync` and CloudEvents (`POST /` and `/events`) are answered, plain HTTP.
+    /// [default: 127.0.0.1:8000, in a cluster :8000]
     #[arg(long, value_name = "ADDRESS")]
     pub web_server_bind_address: Option<ListenAddress>,
     /// Namespace of `/execute/NAME`.
