@@ -1,6 +1,7 @@
 //! Kinds that a cluster may not have: who took another system's place by changing an image has none of ours, and no right
 //! to read them. That keeps nobody waiting, and is looked at again.
 
+use std::mem::replace;
 use std::time::Duration;
 
 use kube::Resource;
@@ -12,16 +13,26 @@ use crate::clients::cluster::Cluster;
 const SOONEST: Duration = Duration::from_secs(1);
 /// No look is further away.
 const LATEST: Duration = Duration::from_secs(60);
+/// The same after no answer: whoever comes back is waited for.
+const LATEST_UNANSWERED: Duration = Duration::from_secs(10);
+
+/// What people were told last: each state once, however long it lasts.
+#[derive(PartialEq)]
+enum Told {
+    Nothing,
+    Missing,
+    Unanswered,
+}
 
 /// Returns when the kind can be read; `missing` hears each time that it cannot.
 pub(super) async fn until_served<K: Resource<DynamicType = ()>>(cluster: &Cluster, missing: impl Fn()) {
-    let (mut is_told, mut pause) = (false, SOONEST);
+    let (mut told, mut pause) = (Told::Nothing, SOONEST);
     let kind = K::kind(&());
     loop {
-        match cluster.is_served::<K>().await {
+        let latest = match cluster.is_served::<K>().await {
             Ok(true) => return,
             Ok(false) => {
-                if !std::mem::replace(&mut is_told, true) {
+                if replace(&mut told, Told::Missing) != Told::Missing {
                     tracing::warn!(
                         kind = &*kind,
                         "a kind of gateways cannot be read: install its CustomResourceDefinition and the role \
@@ -29,13 +40,90 @@ pub(super) async fn until_served<K: Resource<DynamicType = ()>>(cluster: &Cluste
                     );
                 }
                 missing();
+                LATEST
             }
             Err(error) => {
-                tracing::warn!(%error, "a kind of gateways cannot be read, trying again");
-                pause = SOONEST;
+                if replace(&mut told, Told::Unanswered) != Told::Unanswered {
+                    let cause = &error.failure;
+                    tracing::warn!(kind = &*kind, %error, %cause, "a kind of gateways cannot be read, trying again");
+                }
+                LATEST_UNANSWERED
             }
-        }
-        sleep(pause).await;
+        };
+        sleep(pause.min(latest)).await;
         pause = LATEST.min(pause * 2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex};
+
+    use hyper::{Request, Response};
+    use kube::Client;
+    use kube::client::Body;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::api::gateway::PodGateway;
+
+    /// What was logged.
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// An API server that answers a list with these codes, one after the other and the last for ever; with 0 not at all.
+    fn answering(codes: &'static [u16], asked: &Arc<Mutex<Vec<u64>>>) -> Cluster {
+        let (asked, start) = (Arc::clone(asked), Instant::now());
+        let service = tower::service_fn(move |_: Request<Body>| {
+            let mut asked = asked.lock().unwrap();
+            let code = *codes.get(asked.len()).or(codes.last()).unwrap();
+            asked.push(start.elapsed().as_secs());
+            let body = serde_json::json!({"kind": "Status", "code": code, "items": [], "metadata": {}});
+            let answer = Response::builder()
+                .status(code.max(200))
+                .body(Body::from(body.to_string().into_bytes()));
+            let answer = if code == 0 {
+                Err(io::Error::other("no way there"))
+            } else {
+                Ok(answer.unwrap())
+            };
+            async { answer }
+        });
+        Cluster::from(Client::new(service, "default"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outage_is_told_once_with_its_cause_and_looks_slow_down() {
+        let (written, asked) = (Written::default(), Arc::default());
+        let writer = written.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .with_ansi(false);
+        let logging = tracing::subscriber::set_default(subscriber.finish());
+        let cluster = answering(&[0, 0, 0, 0, 0, 0, 404, 404, 0, 200], &asked);
+        let missed = Mutex::new(0);
+        until_served::<PodGateway>(&cluster, || *missed.lock().unwrap() += 1).await;
+        drop(logging);
+        assert_eq!(*asked.lock().unwrap(), [0, 1, 3, 7, 15, 25, 35, 95, 155, 165]);
+        assert_eq!(*missed.lock().unwrap(), 2);
+        let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let lines: Vec<_> = log.lines().filter(|line| line.contains("a kind of gateways")).collect();
+        let words = ["no way there", "install its CustomResourceDefinition", "no way there"];
+        assert_eq!(lines.len(), words.len(), "{log}");
+        for (line, words) in lines.iter().zip(words) {
+            assert!(line.contains(words) && line.contains("PodGateway"), "{line}");
+        }
     }
 }
