@@ -7,6 +7,13 @@ use clap::builder::NonEmptyStringValueParser;
 
 use crate::gateway::client::Defaults;
 
+/// The client provisioner's image.
+const IMAGE: &str = "alpine/curl";
+/// And what it runs.
+const COMMAND: [&str; 2] = ["sleep", "infinity"];
+/// How long a client stays after its end.
+const RETENTION: Duration = Duration::from_secs(3600);
+
 /// Flags of GatewayClients and their pods.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Clients behind gateways")]
@@ -17,17 +24,18 @@ pub struct ClientArgs {
     /// Namespaces that an event may name. [default: --client-namespace alone]
     #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     client_namespaces: Vec<String>,
-    /// Image of a client that names none.
-    #[arg(long, short = 'i', value_name = "IMAGE", default_value = "alpine/curl", value_parser = NonEmptyStringValueParser::new())]
-    pub client_image: String,
+    /// Image of a client that names none. [default: alpine/curl]
+    #[arg(long, short = 'i', value_name = "IMAGE", value_parser = NonEmptyStringValueParser::new())]
+    client_image: Option<String>,
     /// What it runs: words with commas between them, those with a comma in quotes; or one word for each repetition.
-    #[arg(long, short = 'c', value_name = "COMMAND", value_parser = words, default_value = "sleep,infinity")]
+    /// [default: sleep,infinity]
+    #[arg(long, short = 'c', value_name = "COMMAND", value_parser = words)]
     client_command: Vec<Words>,
     /// How long a client stays after its end, so that an event that comes once more gets the same answer: 90s, 10m, 1h. One
     /// whose answer the sink has not taken yet stays up to 2 hours longer; an end that comes before its client, by causeid, is
-    /// kept as long, and that client is never made.
-    #[arg(long, value_name = "DURATION", value_parser = duration, default_value = "1h")]
-    pub client_retention: Duration,
+    /// kept as long, and that client is never made. [default: 1h]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    client_retention: Option<Duration>,
     /// Clients of a namespace that have not ended; events that ask for more are told to come again. Each replica counts those
     /// that it knows of: several can pass it together, by the events that they take at one moment. A ResourceQuota of
     /// count/gatewayclients.gateway.stationmaster.dev is exact, and counts those too that have ended and stay.
@@ -53,10 +61,36 @@ impl ClientArgs {
     /// What a client's container is when the client does not say.
     #[must_use]
     pub fn defaults(&self) -> Defaults {
+        let command = if self.client_command.is_empty() {
+            COMMAND.map(str::to_owned).to_vec()
+        } else {
+            self.client_command.iter().flat_map(|words| words.0.clone()).collect()
+        };
         Defaults {
-            image: self.client_image.clone(),
-            command: self.client_command.iter().flat_map(|words| words.0.clone()).collect(),
+            image: self.client_image.clone().unwrap_or_else(|| IMAGE.to_owned()),
+            command,
         }
+    }
+
+    /// How long a client stays after its end.
+    #[must_use]
+    pub fn retention(&self) -> Duration {
+        self.client_retention.unwrap_or(RETENTION)
+    }
+
+    /// The flags among them that are passed and that only the reconciler of clients reads.
+    #[must_use]
+    pub fn of_controllers(&self) -> Vec<&'static str> {
+        let flags = [
+            ("--client-image", self.client_image.is_some()),
+            ("--client-command", !self.client_command.is_empty()),
+            ("--client-retention", self.client_retention.is_some()),
+        ];
+        flags
+            .into_iter()
+            .filter(|(_, is_given)| *is_given)
+            .map(|(flag, _)| flag)
+            .collect()
     }
 }
 
@@ -159,7 +193,7 @@ mod tests {
         assert_eq!(client.defaults().image, "alpine/curl");
         assert_eq!(client.defaults().command, ["sleep", "infinity"]);
         assert_eq!(
-            (client.client_retention, client.max_clients),
+            (client.retention(), client.max_clients),
             (Duration::from_secs(3600), 1000)
         );
     }
@@ -167,7 +201,7 @@ mod tests {
     #[test]
     fn the_short_flags_of_upstream_are_taken() {
         let client = client(&["-n", "a", "-i", "b", "-c", "sleep,1", "-c2"]).unwrap();
-        assert_eq!((&*client.client_namespace, &*client.client_image), ("a", "b"));
+        assert_eq!((&*client.client_namespace, &*client.defaults().image), ("a", "b"));
         assert_eq!(client.defaults().command, ["sleep", "1", "2"]);
     }
 

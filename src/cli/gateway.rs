@@ -167,11 +167,11 @@ pub struct HookArgs {
     #[arg(long, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = go_bool, action = ArgAction::Set)]
     gateway_default: bool,
     /// Only pods of these namespaces are asked about: `a=b,c in (d,e),!f`; the pod-gateway chart has `routed-gateway=true`.
-    /// Pass the same to both, or pods of other namespaces count as missed.
+    /// Pass the same to both where `serve` has gateways or controllers on, or pods of other namespaces count as missed.
     #[arg(long, value_name = "SELECTOR")]
     gateway_namespace_selector: Option<Selector>,
-    /// No pods of this namespace are asked about; repeat it for more, and pass the same to both. Never asked about are those
-    /// of kube-system and of the server's own namespace.
+    /// No pods of this namespace are asked about; repeat it for more, and pass the same to both where `serve` has gateways or
+    /// controllers on. Never asked about are those of kube-system and of the server's own namespace.
     #[arg(long = "gateway-exclude-namespace", value_name = "NAMESPACE")]
     gateway_excluded: Vec<String>,
 }
@@ -187,6 +187,23 @@ impl HookArgs {
             namespaces: self.gateway_namespace_selector.as_ref().map(selector),
             excluded: self.gateway_excluded.clone(),
         }
+    }
+
+    /// The flags among them that are passed and that are about namespaces.
+    #[must_use]
+    pub fn of_namespaces(&self) -> Vec<&'static str> {
+        let flags = [
+            (
+                "--gateway-namespace-selector",
+                self.gateway_namespace_selector.is_some(),
+            ),
+            ("--gateway-exclude-namespace", !self.gateway_excluded.is_empty()),
+        ];
+        flags
+            .into_iter()
+            .filter(|(_, is_given)| *is_given)
+            .map(|(flag, _)| flag)
+            .collect()
     }
 }
 

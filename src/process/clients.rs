@@ -45,6 +45,6 @@ pub(super) fn controlled(
         gateways: gateways?,
         namespaces,
         defaults: args.client.defaults(),
-        retention: args.client.client_retention,
+        retention: args.client.retention(),
     })
 }
