@@ -136,6 +136,10 @@ fn a_gateway_that_cannot_work_is_told_at_start() {
             "stationmaster: --initMountPoint is where a ConfigMap is mounted: pass --configmapName too",
         ),
         (
+            &["--gateway=a b"],
+            "stationmaster: --gateway: it is neither a host name nor an address",
+        ),
+        (
             &["--gateway=a.b", "--resolv-conf=/nonexistent"],
             "stationmaster: cannot read /nonexistent: pass --resolv-conf: No such file or directory (os error 2)",
         ),

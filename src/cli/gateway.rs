@@ -8,13 +8,25 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use super::flag::{annotation_key, go_bool, label_key};
 use crate::api::gateway::{Gateway, GatewaySpec, InjectedContainer, Mark, Match, Sidecar, SidecarMode, Unresolved};
 use crate::api::names::label::SET_GATEWAY;
-use crate::gateway::Hooks;
+use crate::api::review::Cause;
+use crate::gateway::{Hooks, faults};
 use crate::resources::Selector;
 
 /// The name of the gateway that flags make.
 const NAME: &str = "default";
 /// A pod has no more nameservers.
 const MOST_NAMESERVERS: usize = 3;
+
+/// Fields of a PodGateway, and the flags that they are here.
+const FLAGS: [(&str, &str); 7] = [
+    ("spec.gateway", "--gateway"),
+    ("spec.dns", "--DNS"),
+    ("spec.init.mountPath", "--initMountPoint"),
+    ("spec.sidecar.mountPath", "--sidecarMountPoint"),
+    ("spec.match.label.key", "--setGatewayLabel"),
+    ("spec.match.label.value", "--setGatewayLabelValue"),
+    ("spec.match.annotation.key", "--setGatewayAnnotation"),
+];
 
 /// Flags of one gateway for pods.
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag")]
@@ -245,17 +257,8 @@ impl GatewayArgs {
         if spec == nothing {
             return Ok(None);
         }
-        let sidecar = spec.sidecar.as_ref().map(|sidecar| &sidecar.container);
-        for (flag, container) in [
-            ("--initMountPoint", spec.init.as_ref()),
-            ("--sidecarMountPoint", sidecar),
-        ] {
-            let mounts = container.is_some_and(|container| container.mount_path.is_some());
-            if mounts && spec.config_map_name.is_none() {
-                return Err(format!(
-                    "{flag} is where a ConfigMap is mounted: pass --configmapName too"
-                ));
-            }
+        if let Some(cause) = faults(&spec).first() {
+            return Err(told(cause, &spec));
         }
         let name = NAME.to_owned();
         Ok(Some(Gateway { name, spec }))
@@ -354,6 +357,16 @@ impl GatewayArgs {
             ..Sidecar::default()
         })
     }
+}
+
+/// What is wrong with a PodGateway, in the words of flags.
+fn told(cause: &Cause, spec: &GatewaySpec) -> String {
+    let flag = FLAGS.iter().find(|(field, _)| cause.field.starts_with(field));
+    let flag = flag.map_or(&*cause.field, |(_, flag)| flag);
+    if flag.ends_with("MountPoint") && spec.config_map_name.is_none() {
+        return format!("{flag} is where a ConfigMap is mounted: pass --configmapName too");
+    }
+    format!("{flag}: {}", cause.message)
 }
 
 /// An empty flag is none.
@@ -555,6 +568,37 @@ mod tests {
             mounts.gateway().unwrap_err(),
             "--sidecarMountPoint is where a ConfigMap is mounted: pass --configmapName too"
         );
+        for (flag, words) in [
+            ("--gateway=a b", "--gateway: it is neither a host name nor an address"),
+            (
+                "--DNS=192.0.2.1,a:b",
+                "--DNS: \"a:b\" is neither a host name nor an address",
+            ),
+            (
+                "--setGatewayLabel=a b",
+                "--setGatewayLabel: \"a b\": say NAME or DOMAIN/NAME",
+            ),
+            (
+                "--setGatewayLabelValue=a b",
+                "--setGatewayLabelValue: no label can have",
+            ),
+            ("--setGatewayAnnotation=/a", "--setGatewayAnnotation: \"/a\": say NAME"),
+            ("--initMountPoint=config", "--initMountPoint: say an absolute path"),
+        ] {
+            let more = [
+                "--gateway=a.b",
+                "--setGatewayLabel=a",
+                "--initImage=a",
+                "--configmapName=a",
+            ];
+            let name = flag.split('=').next().unwrap();
+            let more = more.into_iter().filter(|more| !more.starts_with(&format!("{name}=")));
+            let flags: Vec<_> = more.chain([flag]).collect();
+            let told = parsed(&flags).unwrap().gateway().unwrap_err();
+            assert!(told.starts_with(words), "{told}");
+        }
+        // As little as the original takes.
+        assert!(parsed(&["--DNSPolicy=None"]).unwrap().gateway().is_ok());
         // Without the container nothing is mounted.
         assert!(
             parsed(&["--gateway=a.b", "--initMountPoint=/config"])

@@ -41,7 +41,7 @@ pub use overlap::{Overlap, clash, in_order};
 pub use resolv::{Resolv, ResolverOption};
 pub use selector::{Labels, selects};
 pub use spared::Spared;
-pub use validate::validate;
+pub use validate::{faults, validate};
 
 /// Why nothing can be decided about a request.
 #[derive(Debug, thiserror::Error)]

@@ -36,7 +36,8 @@ pub fn validate(request: &AdmissionRequest<'_>, in_force: &InForce) -> Result<Ve
         name: request.name.clone().into_owned(),
         spec: spec(object)?,
     };
-    let mut causes = faults(&gateway.spec);
+    let mut causes: Vec<_> = nothing(&gateway.spec).into_iter().collect();
+    causes.extend(faults(&gateway.spec));
     let others = in_force.all().iter().map(|current| &current.gateway);
     let overlap = others
         .filter(|other| other.name != gateway.name)
@@ -90,12 +91,16 @@ fn is_dying(object: &Object<'_>) -> bool {
     metadata.is_some_and(|metadata| metadata["deletionTimestamp"].is_string())
 }
 
-fn faults(spec: &GatewaySpec) -> Vec<Cause> {
+fn nothing(spec: &GatewaySpec) -> Option<Cause> {
+    let is_nothing = spec.gateway.is_empty() && spec.dns.is_empty() && spec.init.is_none() && spec.sidecar.is_none();
+    let message = "nothing is given to pods: say gateway, dns, init or sidecar";
+    is_nothing.then(|| Cause::required("spec.gateway", message))
+}
+
+/// What pods would be refused for, or could never be matched by, whoever makes the gateway.
+#[must_use]
+pub fn faults(spec: &GatewaySpec) -> Vec<Cause> {
     let mut faults = Vec::new();
-    if spec.gateway.is_empty() && spec.dns.is_empty() && spec.init.is_none() && spec.sidecar.is_none() {
-        let message = "nothing is given to pods: say gateway, dns, init or sidecar";
-        faults.push(Cause::required("spec.gateway", message));
-    }
     let is_name = |name: &str| name.parse::<IpAddr>().is_ok() || is_host_name(name);
     if !spec.gateway.is_empty() && !is_name(&spec.gateway) {
         faults.push(Cause::invalid(
