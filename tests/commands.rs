@@ -327,6 +327,16 @@ fn reviews_pods_with_the_gateway_of_the_flags() {
         "--setGatewayLabel=setGateway",
     ];
     assert!(printed(&flags, &marked_pod("'true'")).contains("init:1"));
+    let namespaces = [
+        "--gateway-namespace-selector=a=b",
+        "--gateway-exclude-namespace=default",
+    ];
+    let output = run(&[&flags[..], &namespaces].concat(), &marked_pod("'true'"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("init:1"));
+    for flag in namespaces {
+        let told = format!("{} is not looked at", flag.split('=').next().unwrap());
+        assert!(stderr(&output).contains(&told), "{}", stderr(&output));
+    }
     let output = run(&[&flags[..], &["--strict-labels"]].concat(), &marked_pod("maybe"));
     assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
     let output = run(&["review", "-"], &marked_pod("'true'"));

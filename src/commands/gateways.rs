@@ -22,6 +22,8 @@ pub(super) struct Offline {
     gateways: Vec<Gateway>,
     rules: Rules,
     resolv: Resolv,
+    /// Flags that choose namespaces, of which nobody knows anything here.
+    of_namespaces: Vec<&'static str>,
 }
 
 impl Offline {
@@ -44,6 +46,7 @@ impl Offline {
                 hooks: args.hooks.hooks(),
             },
             resolv: Resolv::parse(&text),
+            of_namespaces: args.hooks.of_namespaces(),
         })
     }
 
@@ -59,6 +62,9 @@ impl Offline {
 
     /// What pods get, whatever their namespace is: nobody knows the labels of one here.
     pub(super) fn everywhere(&self) -> InForce {
+        for flag in &self.of_namespaces {
+            eprintln!("{flag} is not looked at");
+        }
         let mut gateways = self.gateways.clone();
         for gateway in &mut gateways {
             if gateway.spec.matches.namespace_selector.take().is_some() {
