@@ -193,7 +193,7 @@ mod tests {
     use super::super::fixture::{addresses, gateway, surroundings};
     use super::super::{Addresses, Labels, Missing, Rules};
     use super::*;
-    use crate::api::gateway::{Gateway, SidecarMode};
+    use crate::api::gateway::{Gateway, SidecarMode, SidecarStart};
 
     struct Nowhere;
 
@@ -297,6 +297,78 @@ mod tests {
             paths(|gateway| gateway.spec.sidecar.as_mut().unwrap().mode = SidecarMode::Native),
             all(&["add /spec/initContainers/-", "add /spec/initContainers/-"])
         );
+    }
+
+    /// Names of a list of containers of the pod that comes of it.
+    fn names(object: &Value, list: &str, in_force: &InForce) -> Vec<String> {
+        let decision = decided(&request(object), in_force).unwrap();
+        let patched = patched(object, &json!(decision.verdict.patch));
+        let containers = patched["spec"][list].as_array().cloned().unwrap_or_default();
+        let name = |container: &Value| container["name"].as_str().unwrap().to_owned();
+        containers.iter().map(name).collect()
+    }
+
+    /// What the API server makes of a patch that only adds.
+    fn patched(object: &Value, patch: &Value) -> Value {
+        let mut object = object.clone();
+        for operation in patch.as_array().unwrap() {
+            let (parent, key) = operation["path"].as_str().unwrap().rsplit_once('/').unwrap();
+            match object.pointer_mut(parent).unwrap() {
+                Value::Array(list) if key == "-" => list.push(operation["value"].clone()),
+                Value::Array(list) => list.insert(key.parse().unwrap(), operation["value"].clone()),
+                other => other[key] = operation["value"].clone(),
+            }
+        }
+        object
+    }
+
+    #[test]
+    fn before_init_moves_both_to_the_front_where_the_sidecar_is_one_of_them() {
+        let (bare, mut own) = (pod(), pod());
+        own["spec"]["initContainers"] = json!([{"name": "first"}, {"name": "second"}]);
+        let started = |mode: SidecarMode| {
+            current(move |gateway| {
+                let sidecar = gateway.spec.sidecar.as_mut().unwrap();
+                (sidecar.mode, sidecar.start) = (mode, SidecarStart::BeforeInit);
+            })
+        };
+        for (mode, object, init, all) in [
+            (
+                SidecarMode::Native,
+                &bare,
+                &["gateway-init", "gateway-sidecar"][..],
+                &["app"][..],
+            ),
+            (
+                SidecarMode::Native,
+                &own,
+                &["gateway-init", "gateway-sidecar", "first", "second"],
+                &["app"],
+            ),
+            (
+                SidecarMode::Classic,
+                &bare,
+                &["gateway-init"],
+                &["app", "gateway-sidecar"],
+            ),
+            (
+                SidecarMode::Classic,
+                &own,
+                &["gateway-init", "first", "second"],
+                &["app", "gateway-sidecar"],
+            ),
+            // Nobody knows whether all nodes run sidecars as init containers.
+            (
+                SidecarMode::Auto,
+                &own,
+                &["gateway-init", "first", "second"],
+                &["app", "gateway-sidecar"],
+            ),
+        ] {
+            let in_force = started(mode);
+            assert_eq!(names(object, "initContainers", &in_force), init, "{mode:?}");
+            assert_eq!(names(object, "containers", &in_force), all, "{mode:?}");
+        }
     }
 
     #[test]
