@@ -142,6 +142,12 @@ fn a_gateway_and_the_pods_that_lack_it_are_told_of() {
     let level = "pod-security.kubernetes.io/enforce=baseline";
     plane.kubectl(&["create", "namespace", "strict"]);
     plane.kubectl(&["label", "namespace", "strict", level]);
+    // By what `manifests` prints, as far as the server looks.
+    let registered = json!({
+        "apiVersion": "admissionregistration.k8s.io/v1", "kind": "MutatingWebhookConfiguration",
+        "metadata": {"name": "stationmaster"},
+    });
+    plane.apply(&registered.to_string());
     gateway(&plane, &spec("nowhere.invalid"));
     bare_pod(&plane, &namespace);
     pod_marked_later(&plane, &namespace);

@@ -178,6 +178,7 @@ fn told(fake: &Fake, condition: &str) -> (String, String) {
 #[tokio::test(start_paused = true)]
 async fn a_status_is_written_once() {
     let fake = prepared("192.0.2.1");
+    register(&fake, "2026-01-01T00:00:01Z");
     let _process = Process::start(&fake, false);
     fake.expect(STATUS).await;
     fake.expect_silence().await;
@@ -190,6 +191,24 @@ async fn a_status_is_written_once() {
         assert_eq!(told(&fake, condition), ("True".to_owned(), reason.to_owned()));
     }
     assert_eq!(status(&fake)["observedGeneration"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn webhooks_that_come_and_go_are_told_of() {
+    let fake = prepared("192.0.2.1");
+    let _process = Process::start(&fake, false);
+    fake.expect(STATUS).await;
+    let unknown = ("Unknown".to_owned(), "NotRegistered".to_owned());
+    assert_eq!(told(&fake, "Enforced"), unknown);
+    register(&fake, "2026-01-01T00:00:01Z");
+    fake.expect(STATUS).await;
+    assert_eq!(told(&fake, "Enforced"), ("True".to_owned(), "FailHook".to_owned()));
+    // No answer is no news.
+    fake.fail("GET mutatingwebhookconfigurations", &[Fault::Status(500)]);
+    fake.expect_silence().await;
+    fake.remove_cluster_wide("mutatingwebhookconfigurations", "stationmaster");
+    fake.expect(STATUS).await;
+    assert_eq!(told(&fake, "Enforced"), unknown);
 }
 
 #[tokio::test(start_paused = true)]
@@ -546,7 +565,8 @@ async fn pods_older_than_the_webhooks_were_not_missed() {
 async fn while_it_is_not_known_since_when_webhooks_are_asked_no_pod_is_judged() {
     let fake = with_lost(&[("older", Some("ReplicaSet"))]);
     register(&fake, "2026-01-01T00:00:01Z");
-    fake.fail("GET mutatingwebhookconfigurations", &[Fault::Status(500)]);
+    // Asked for the pod and for the status.
+    fake.fail("GET mutatingwebhookconfigurations", &[Fault::Status(500); 2]);
     let _process = Process::start(&fake, true);
     assert!(evicted(&fake, 600).await.is_empty());
     assert!(fake.names("events").is_empty());

@@ -235,6 +235,8 @@ pub mod reason {
     pub const UNRESOLVED: &str = "Unresolved";
     /// A webhook with the failure policy Fail covers the gateway's label.
     pub const FAIL_HOOK: &str = "FailHook";
+    /// Nobody told the API server of the webhooks that `manifests` prints.
+    pub const NOT_REGISTERED: &str = "NotRegistered";
     /// None does.
     pub const NO_FAIL_HOOK: &str = "NoFailHook";
     /// The gateway has no label that one could cover.

@@ -43,6 +43,8 @@ pub struct Observed<'a> {
     pub overlap: Option<String>,
     /// What the cluster asks about.
     pub hooks: &'a Hooks,
+    /// Whether the API server was told so by what `manifests` prints; nothing, before that was looked for.
+    pub is_registered: Option<bool>,
     /// All namespaces with their labels.
     pub namespaces: &'a [(String, Labels)],
     /// Nothing, while pods have not all been looked at.
@@ -71,7 +73,8 @@ pub fn status(gateway: &PodGateway, observed: &Observed<'_>, now: &Time) -> PodG
         status.uninjected_pods = counts.uninjected;
     }
     let resolution = Resolution::of(spec, observed.names);
-    let mut claims = vec![enforced::claim(&spec.matches, observed.hooks)];
+    let enforced = enforced::claim(&spec.matches, observed.hooks, observed.is_registered);
+    let mut claims: Vec<_> = enforced.into_iter().collect();
     claims.push(security::claim(spec, observed.namespaces));
     claims.extend(resolution.as_ref().map(Resolution::claim));
     claims.extend(ready(observed.overlap.as_deref(), resolution.as_ref()));
@@ -79,10 +82,14 @@ pub fn status(gateway: &PodGateway, observed: &Observed<'_>, now: &Time) -> PodG
         Some(resolution) => resolution.addresses,
         None => status.addresses,
     };
-    for (type_, status_, reason, message) in claims {
+    for (type_, is_true, reason, message) in claims {
         let claim = Claim {
             type_,
-            status: if status_ { "True" } else { "False" },
+            status: match is_true {
+                Some(true) => "True",
+                Some(false) => "False",
+                None => "Unknown",
+            },
             reason,
             message: &message,
         };
@@ -91,24 +98,24 @@ pub fn status(gateway: &PodGateway, observed: &Observed<'_>, now: &Time) -> PodG
     status
 }
 
-/// Type, whether it is true, reason and message of a condition.
-type Said = (&'static str, bool, &'static str, String);
+/// Type, whether it is true, where that is known, reason and message of a condition.
+type Said = (&'static str, Option<bool>, &'static str, String);
 
 /// Pods get the gateway.
 fn ready(overlap: Option<&str>, resolution: Option<&Resolution>) -> Option<Said> {
     if let Some(overlap) = overlap {
-        return Some((condition_type::READY, false, reason::OVERLAPS, overlap.to_owned()));
+        return Some((condition_type::READY, Some(false), reason::OVERLAPS, overlap.to_owned()));
     }
     let missing = &resolution?.missing;
     Some(if missing.is_empty() {
         let message = "pods that it matches get it".to_owned();
-        (condition_type::READY, true, reason::IN_FORCE, message)
+        (condition_type::READY, Some(true), reason::IN_FORCE, message)
     } else {
         let message = format!(
             "no pod gets it before its DNS servers have resolved once: {}",
             missing.join(", ")
         );
-        (condition_type::READY, false, reason::UNRESOLVED, message)
+        (condition_type::READY, Some(false), reason::UNRESOLVED, message)
     })
 }
 

@@ -44,11 +44,11 @@ impl Resolution {
 
     pub(super) fn claim(&self) -> Said {
         let (resolves, reason, message) = if !self.faults.is_empty() {
-            (false, reason::NOT_RESOLVING, self.faults.join("; "))
+            (Some(false), reason::NOT_RESOLVING, self.faults.join("; "))
         } else if self.addresses.is_empty() {
-            (true, reason::ADDRESSES, "there is no name to look up".to_owned())
+            (Some(true), reason::ADDRESSES, "there is no name to look up".to_owned())
         } else {
-            (true, reason::RESOLVED, "all its names resolve".to_owned())
+            (Some(true), reason::RESOLVED, "all its names resolve".to_owned())
         };
         (condition_type::RESOLVED, resolves, reason, message)
     }

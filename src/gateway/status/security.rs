@@ -45,7 +45,7 @@ pub(super) fn claim(spec: &GatewaySpec, namespaces: &[(String, Labels)]) -> Said
     let mut refusing: Vec<_> = refusing.map(|(name, _)| name.as_str()).collect();
     if refusing.is_empty() {
         let message = "no namespace is known to refuse its containers".to_owned();
-        return (condition_type::POD_SECURITY, true, reason::ADMITTED, message);
+        return (condition_type::POD_SECURITY, Some(true), reason::ADMITTED, message);
     }
     refusing.sort_unstable();
     let message = format!(
@@ -55,7 +55,7 @@ pub(super) fn claim(spec: &GatewaySpec, namespaces: &[(String, Labels)]) -> Said
         list(&refusing),
         label::POD_SECURITY_ENFORCE,
     );
-    (condition_type::POD_SECURITY, false, reason::RESTRICTED, message)
+    (condition_type::POD_SECURITY, Some(false), reason::RESTRICTED, message)
 }
 
 fn count(namespaces: usize) -> String {

@@ -60,6 +60,7 @@ fn told_of(gateway: &PodGateway, (vpn, dns): (Known, Known), namespaces: &[(Stri
         names: &|name| if name.starts_with("vpn") { vpn } else { dns },
         overlap: None,
         hooks: &covered(),
+        is_registered: Some(true),
         namespaces,
         counts: None,
     };
@@ -176,6 +177,7 @@ fn an_overlap_keeps_a_gateway_out_of_force() {
         names: &|_| UNASKED,
         overlap: Some("it matches the same pods as foo".to_owned()),
         hooks: &Hooks::default(),
+        is_registered: None,
         namespaces: &[],
         counts: None,
     };
@@ -202,6 +204,32 @@ fn what_no_hook_enforces_is_told_with_the_flag() {
         said(&told(&gateway, (GOOD, GOOD)), "Enforced"),
         ("False", "NoLabel", label)
     );
+}
+
+#[test]
+fn what_nobody_registered_is_not_called_enforced() {
+    let mut gateway = stored();
+    let status = |gateway: &PodGateway, is_registered| {
+        let observed = Observed {
+            names: &|_| GOOD,
+            overlap: None,
+            hooks: &covered(),
+            is_registered,
+            namespaces: &[],
+            counts: None,
+        };
+        status(gateway, &observed, &at(10))
+    };
+    let unregistered = status(&gateway, Some(false));
+    let (is_enforced, reason, message) = said(&unregistered, "Enforced");
+    assert_eq!((is_enforced, reason), ("Unknown", "NotRegistered"));
+    assert!(
+        message.contains("MutatingWebhookConfiguration stationmaster") && message.contains("`stationmaster manifests`")
+    );
+    assert!(condition::find(&status(&gateway, None).conditions, "Enforced").is_none());
+    // What was known stays told until there is another answer.
+    gateway.status = Some(status(&gateway, Some(true)));
+    assert_eq!(said(&status(&gateway, None), "Enforced").1, "FailHook");
 }
 
 fn namespace(name: &str, level: &str) -> (String, Labels) {

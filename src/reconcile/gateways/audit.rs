@@ -56,7 +56,7 @@ async fn look_at(ctx: &Context<'_>, due: Vec<(String, Kept)>) {
 }
 
 /// When the API server was told of our webhooks, by what `manifests` prints; that of others is not known.
-async fn registered(ctx: &Context<'_>) -> Result<Option<Time>, Error> {
+pub(super) async fn registered(ctx: &Context<'_>) -> Result<Option<Time>, Error> {
     let found = ctx
         .cluster
         .get_metadata::<MutatingWebhookConfiguration>("", webhook::CONFIGURATION)

@@ -4,6 +4,7 @@
 mod audit;
 mod evict;
 mod pods;
+mod registration;
 mod report;
 mod roll;
 mod scope;

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 use super::super::context::now;
 use super::super::error::backoff;
 use super::Context;
+use super::registration::Registration;
 use super::roll::Tally;
 use crate::api::gateway::{PodGateway, PodGatewayStatus};
 use crate::clients::cluster::Failure;
@@ -39,6 +40,7 @@ struct Ledger {
 
 /// What all statuses of one look are made of.
 struct Look {
+    is_registered: Option<bool>,
     overlaps: Vec<Overlap>,
     tallies: Option<BTreeMap<String, Tally>>,
     namespaces: Vec<(String, crate::gateway::Labels)>,
@@ -47,29 +49,31 @@ struct Look {
 /// Writes what differs; does not end.
 pub(super) async fn run(ctx: &Context<'_>) {
     let (mut news, mut ledgers) = (ctx.news.subscribe(), HashMap::<String, Ledger>::new());
+    let mut registration = Registration::default();
     loop {
         news.mark_unchanged();
-        let look = Look::now(ctx);
+        let ask_again = registration.ask(ctx).await;
+        let look = Look::now(ctx, registration.is_there());
         let stored = ctx.with.stored.all();
         ledgers.retain(|uid, _| stored.iter().any(|gateway| gateway.uid().as_ref() == Some(uid)));
-        let mut next = None;
+        let mut next = ask_again;
         for gateway in stored
             .iter()
             .filter(|gateway| gateway.metadata.deletion_timestamp.is_none())
         {
             let ledger = ledgers.entry(gateway.uid().unwrap_or_default()).or_default();
             let again = write(ctx, gateway, &look, ledger).await;
-            next = [next, again].into_iter().flatten().min();
+            next = again.into_iter().fold(next, Instant::min);
         }
         tokio::select! {
             _ = news.changed() => sleep(MOMENT).await,
-            () = sleep_until(next.unwrap_or_else(Instant::now)), if next.is_some() => {}
+            () = sleep_until(next) => {}
         }
     }
 }
 
 impl Look {
-    fn now(ctx: &Context<'_>) -> Self {
+    fn now(ctx: &Context<'_>, is_registered: Option<bool>) -> Self {
         let (_, overlaps) = in_order(ctx.with.flags.clone(), ctx.with.stored.all());
         let in_force = ctx.in_force();
         let stamp = |name: &str| in_force.stamp(name).map(str::to_owned);
@@ -87,6 +91,7 @@ impl Look {
         let hooks = &ctx.with.options.hooks;
         namespaces.retain(|(name, labels)| !hooks.exclude(name) && hooks.select(labels));
         Self {
+            is_registered,
             overlaps,
             tallies,
             namespaces,
@@ -111,6 +116,7 @@ impl Look {
             names: &known,
             overlap: clash.map(|clash| overlap(clash, flags == Some(&*clash.other))),
             hooks: &ctx.with.options.hooks,
+            is_registered: self.is_registered,
             namespaces: &self.namespaces,
             counts: tally.filter(|tally| tally.open == 0).map(|tally| tally.counts),
         };
