@@ -7,8 +7,9 @@ use super::Rules;
 use crate::api::gateway::Gateway;
 use crate::api::names::label;
 
-/// JSON may write any character as `\u…`, and a slash as `\/`.
-const ESCAPES: &str = r"\\[u/]";
+/// JSON may write any character as `\u…`, and a slash as `\/`. Of letters, digits, `-`, `_`, `.` and `/` keys are made;
+/// Go writes `<`, `>` and `&` so, of which commands are full.
+const ESCAPES: &str = r"\\u00(?:2[d-fD-F]|3[0-9]|[4-7])|\\/";
 
 /// Finds the keys of marks.
 #[derive(Debug, Default)]
@@ -71,6 +72,9 @@ mod tests {
             (r#"{"annotations":{"setGateway":"true"}}"#, true),
             (r#"{"labels":{"example.org\/foo":"true"}}"#, true),
             (r#"{"labels":{"b\u002er":"true"}}"#, true),
+            (r#"{"labels":{"b\u002Er":"true"}}"#, true),
+            (r#"{"labels":{"\u0062.r":"true"}}"#, true),
+            (r#"{"args":["\u003ctrue \u0026\u0026 true\u003e"]}"#, false),
         ] {
             assert_eq!(mentions.may_be_in(text.as_bytes()), expected, "{text}");
         }

@@ -12,6 +12,11 @@ use crate::api::pod::{PodMetadata, PodSpec, text};
 use crate::api::review::{Cause, Fragment, PatchOperation};
 use crate::api::text::Text;
 
+/// The pointer (RFC 6901) of [`annotation::INJECTED`].
+const STAMP: &str = "/metadata/annotations/gateway.stationmaster.dev~1injected";
+/// What most patches take.
+const STEPS: usize = 8;
+
 /// A pod that gets a gateway, and what it has of one.
 pub(super) struct Pod<'p, 'a> {
     namespace: &'p str,
@@ -63,7 +68,7 @@ impl<'p, 'a> Pod<'p, 'a> {
 
     /// The least that puts it behind the gateway.
     pub(super) fn patch(&self, injection: &Injection) -> Vec<PatchOperation> {
-        let (mut patch, keep) = (Vec::new(), self.stamp == Stamp::InForce);
+        let (mut patch, keep) = (Vec::with_capacity(STEPS), self.stamp == Stamp::InForce);
         self.dns(&mut patch, injection);
         let mut lists = Lists::of(self.spec);
         for left in self.leftovers(injection) {
@@ -124,8 +129,7 @@ impl<'p, 'a> Pod<'p, 'a> {
         if self.metadata.annotations.is_none() {
             patch.push(add("/metadata/annotations", json!({})));
         }
-        let key = annotation::INJECTED.replace('/', "~1");
-        patch.push(add(&format!("/metadata/annotations/{key}"), stamp.into()));
+        patch.push(add(STAMP, stamp.into()));
     }
 }
 
@@ -149,6 +153,12 @@ fn add(path: &str, value: Value) -> PatchOperation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_stamp_is_the_annotation() {
+        let mut pod = json!({"metadata": {"annotations": {annotation::INJECTED: "foo@1"}}});
+        assert_eq!(pod.pointer_mut(STAMP).map(Value::take), Some(json!("foo@1")));
+    }
 
     #[test]
     fn what_others_add_to_the_dns_config_is_told_from_another() {

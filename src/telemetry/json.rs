@@ -9,6 +9,9 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
+/// What most lines take.
+const LINE: usize = 512;
+
 /// Members in this order: `timestamp`, `level`, the event's own fields, `target`.
 pub(super) struct Json;
 
@@ -17,8 +20,10 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'w> FormatFields<'w> + 'static,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
         let metadata = event.metadata();
+        // The writer is behind a pointer: it is called once, and not for each quotation mark.
+        let mut line = String::with_capacity(LINE);
         write!(
             line,
             "{{\"timestamp\":\"{:.6}\",\"level\":\"{}\"",
@@ -33,7 +38,8 @@ where
         members.outcome?;
         line.write_str(",\"target\":")?;
         text(&mut line, metadata.target())?;
-        line.write_str("}\n")
+        line.push_str("}\n");
+        writer.write_str(&line)
     }
 }
 
