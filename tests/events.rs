@@ -458,14 +458,35 @@ async fn an_end_for_a_client_that_is_long_forgotten_leaves_nothing() {
 
 #[tokio::test]
 async fn an_end_that_a_create_overtakes_marks_the_client() {
-    let endpoint = Endpoint::new(&["--event-reply-seconds=0"]).await;
-    assert_eq!(endpoint.post(&pending("1")).await.status, StatusCode::CONFLICT);
-    // It was not there a moment ago.
-    endpoint.fake.fail("PATCH gatewayclients", &[Fault::Status(404); 2]);
-    assert_eq!(endpoint.post(&ended_by_cause("1")).await.status, StatusCode::ACCEPTED);
-    let annotations = endpoint.clients()[0]["metadata"]["annotations"].clone();
-    assert_eq!(annotations["gateway.stationmaster.dev/end"], "true");
-    assert_eq!(annotations["gateway.stationmaster.dev/ended-first"], Value::Null);
+    // Quotas are asked before names.
+    for fault in [Fault::None, Fault::Status(403)] {
+        let endpoint = Endpoint::new(&["--event-reply-seconds=0"]).await;
+        assert_eq!(endpoint.post(&pending("1")).await.status, StatusCode::CONFLICT);
+        // It was not there a moment ago.
+        endpoint.fake.fail("PATCH gatewayclients", &[Fault::Status(404); 2]);
+        endpoint.fake.fail("POST gatewayclients", &[fault]);
+        assert_eq!(endpoint.post(&ended_by_cause("1")).await.status, StatusCode::ACCEPTED);
+        let annotations = endpoint.clients()[0]["metadata"]["annotations"].clone();
+        assert_eq!(annotations["gateway.stationmaster.dev/end"], "true");
+        assert_eq!(annotations["gateway.stationmaster.dev/ended-first"], Value::Null);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_nothing_can_remember_is_taken_all_the_same() {
+    let endpoint = Endpoint::new(&[]).await;
+    // The quota is full; the namespace is gone; the API server is away.
+    for (fault, times, status) in [(403, 1, 202), (404, 1, 202), (503, 4, 503)] {
+        endpoint
+            .fake
+            .fail("POST gatewayclients", &vec![Fault::Status(fault); times]);
+        let answer = endpoint.post(&ended_by_cause("1")).await;
+        assert_eq!(answer.status.as_u16(), status, "{fault}: {}", answer.body);
+        assert!(endpoint.clients().is_empty(), "{fault}");
+    }
+    let page = endpoint.metrics().await;
+    let line = format!("stationmaster_client_events_total{{type=\"{ENDED}\",outcome=\"UnknownClient\"}} 2");
+    assert!(page.contains(&line), "{page}");
 }
 
 #[tokio::test]

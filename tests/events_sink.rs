@@ -317,14 +317,9 @@ async fn a_sender_that_has_gone_away_leaves_no_promise() {
 async fn an_end_that_comes_first_is_answered_at_the_sink() {
     let (fake, sink) = (Fake::new(), Sink::start(&[], None).await);
     let process = Process::start(&fake, &sink, &[]).await;
-    let mut ended = pending("e");
-    ended["type"] = "io.podgateway.client.ended".into();
-    ended["data"] = Value::Null;
-    ended["causeid"] = "1".into();
     // The watch does not show yet what an end has left.
     fake.stall(CLIENTS);
-    let ends = request("application/cloudevents-batch+json", json!([ended]).to_string());
-    assert_eq!(process.0.send(ends).await.status, StatusCode::ACCEPTED);
+    assert_eq!(process.0.send(ends(&["1"])).await.status, StatusCode::ACCEPTED);
     assert_eq!(process.0.send(batch(&["1"])).await.status, StatusCode::ACCEPTED);
     sink.has(1).await;
     assert_eq!(
@@ -408,6 +403,31 @@ async fn without_the_flag_the_sink_hears_answers_alone() {
 fn batch(ids: &[&str]) -> axum::http::Request<axum::body::Body> {
     let events: Vec<_> = ids.iter().map(|id| pending(id)).collect();
     request("application/cloudevents-batch+json", json!(events).to_string())
+}
+
+fn ends(causes: &[&str]) -> axum::http::Request<axum::body::Body> {
+    let end = |cause: &&str| {
+        let mut ended = pending("e");
+        ended["type"] = "io.podgateway.client.ended".into();
+        ended["data"] = Value::Null;
+        ended["causeid"] = (*cause).into();
+        ended
+    };
+    let events: Vec<_> = causes.iter().map(end).collect();
+    request("application/cloudevents-batch+json", json!(events).to_string())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_nothing_can_remember_does_not_hold_up_those_behind_it() {
+    for fault in [403, 404] {
+        let (fake, sink) = (Fake::new(), Sink::start(&[], None).await);
+        let process = Process::start(&fake, &sink, &[]).await;
+        process.promise("1").await;
+        fake.fail("POST gatewayclients", &[Fault::Status(fault)]);
+        let answer = process.0.send(ends(&["stranger", "1"])).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{fault}");
+        assert_eq!(annotation(&fake, "end"), "true", "{fault}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -29,6 +29,8 @@ pub(super) enum Created {
     Known,
     /// The API server will not have it; why.
     Refused(String),
+    /// There is no such namespace, or no such kind; the API server's words.
+    Nowhere(String),
 }
 
 /// Creates the client; `Ok` only when it is known what became of it.
@@ -44,8 +46,7 @@ pub(super) async fn create(events: &Events, namespace: &str, object: &Value) -> 
                 Failure::Unavailable { retry_after, .. } => retry_after,
                 // A quota was counted by two at a time.
                 Failure::Conflict(_) => None,
-                // The namespace, or the kind itself, is yet to come: until then the event must not be lost.
-                failure @ Failure::NotFound(_) => return Err(Refusal::Refused(failure.to_string())),
+                failure @ Failure::NotFound(_) => return Ok(Created::Nowhere(failure.to_string())),
                 failure => return Ok(Created::Refused(failure.to_string())),
             },
             Err(_) => None,

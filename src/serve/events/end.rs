@@ -26,9 +26,11 @@ pub(super) async fn end(events: &Events, end: &End) -> Result<Ended, Refusal> {
         End::Client { namespace, cause } => {
             let own = client_name(&cause.source, &cause.id);
             match mark(events, namespace, [own.clone(), cause.id.clone()]).await? {
-                None if remember(events, namespace, cause).await? => return Ok(("EndedFirst", Some(own))),
-                // It came between.
-                None => mark(events, namespace, [own]).await?,
+                None => match remember(events, namespace, cause).await? {
+                    Some(remembered) => return Ok(remembered),
+                    // It came between, perhaps: quotas are asked before names.
+                    None => mark(events, namespace, [own]).await?,
+                },
                 marked => marked,
             }
         }
@@ -67,10 +69,11 @@ async fn mark(
     Ok(None)
 }
 
-/// Stores a client that has ended, unless it is there by now or was forgotten long ago; whether it did.
-async fn remember(events: &Events, namespace: &str, cause: &Cause) -> Result<bool, Refusal> {
+/// Stores a client that has ended. Nothing where it is there by now or was forgotten long ago, or where the API server will
+/// have none.
+async fn remember(events: &Events, namespace: &str, cause: &Cause) -> Result<Option<Ended>, Refusal> {
     let Some(object) = cause.ended_first(namespace) else {
-        return Ok(false);
+        return Ok(None);
     };
     let clients = events.clients.all();
     let here = clients
@@ -79,9 +82,6 @@ async fn remember(events: &Events, namespace: &str, cause: &Cause) -> Result<boo
     if here.filter(|client| has_ended_first(client)).count() >= events.most_clients {
         return Err(Refusal::CrowdedEnds(namespace.to_owned()));
     }
-    match create(events, namespace, &object).await? {
-        Created::New => Ok(true),
-        Created::Known => Ok(false),
-        Created::Refused(why) => Err(Refusal::Refused(why)),
-    }
+    let created = create(events, namespace, &object).await?;
+    Ok((created == Created::New).then(|| ("EndedFirst", Some(client_name(&cause.source, &cause.id)))))
 }

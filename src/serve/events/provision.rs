@@ -75,6 +75,8 @@ pub(super) async fn store(events: &Events, wanted: &Wanted, reply: Option<&str>)
         }
         Created::Known => Ok(Stored::Known),
         Created::Refused(why) => refused(events, wanted, why).await,
+        // That is yet to come: until then the event must not be lost.
+        Created::Nowhere(why) => Err(Refusal::Refused(why)),
     }
 }
 
