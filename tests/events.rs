@@ -491,19 +491,27 @@ async fn an_end_that_nothing_can_remember_is_taken_all_the_same() {
 
 #[tokio::test]
 async fn ends_that_come_first_have_their_own_bound() {
-    let endpoint = Endpoint::new(&["--max-clients=1", "--event-reply-seconds=0"]).await;
-    assert_eq!(endpoint.post(&ended_by_cause("1")).await.status, StatusCode::ACCEPTED);
-    let mut answer = endpoint.post(&ended_by_cause("2")).await;
-    for number in 3.. {
-        if answer.status == StatusCode::TOO_MANY_REQUESTS || number == 100 {
-            break;
+    let flags = ["--max-clients=2", "--event-reply-seconds=0"];
+    let unseen = Endpoint::new(&flags).await;
+    unseen.fake.stall(CLIENTS);
+    // Then one that has listed what they left.
+    for is_seen in [false, true] {
+        let endpoint = if is_seen {
+            &Endpoint::at(&unseen.fake, &flags).await
+        } else {
+            &unseen
+        };
+        for id in ["1", "2", "3", "1", "4"] {
+            let answer = endpoint.post(&ended_by_cause(id)).await;
+            assert_eq!((answer.status.as_u16(), answer.body.as_str()), (202, ""), "{id}");
         }
-        tokio::task::yield_now().await;
-        answer = endpoint.post(&ended_by_cause(&number.to_string())).await;
+        assert_eq!(endpoint.clients().len(), 2, "{is_seen}");
+        let page = endpoint.metrics().await;
+        let line = format!("stationmaster_client_events_total{{type=\"{ENDED}\",outcome=\"DroppedEnd\"}} 2");
+        assert!(page.contains(&line), "{page}");
     }
-    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (429, "10"));
     // They take no place from those that are wanted.
-    assert_eq!(endpoint.post(&pending("a")).await.status, StatusCode::CONFLICT);
+    assert_eq!(unseen.post(&pending("a")).await.status, StatusCode::CONFLICT);
 }
 
 #[tokio::test(start_paused = true)]

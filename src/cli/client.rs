@@ -38,7 +38,9 @@ pub struct ClientArgs {
     client_retention: Option<Duration>,
     /// Clients of a namespace that have not ended; events that ask for more are told to come again. Each replica counts those
     /// that it knows of: several can pass it together, by the events that they take at one moment. A ResourceQuota of
-    /// count/gatewayclients.gateway.stationmaster.dev is exact, and counts those too that have ended and stay.
+    /// count/gatewayclients.gateway.stationmaster.dev is exact, and counts those too that have ended and stay. As many ends
+    /// of a namespace as this are kept beside them, by causeid, for clients that are not known; further ones are accepted and
+    /// dropped.
     #[arg(long, value_name = "NUMBER", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_clients: u32,
 }

@@ -124,7 +124,7 @@ fn end(event: &CloudEvent, rules: &Rules) -> Result<End, Error> {
     let shape = "{pod_name, namespace}, or the extension causeid there";
     let data: Ended = data(event, shape)?.unwrap_or_default();
     let namespace = rules.reach(data.namespace)?;
-    let cause = event.extensions.get(cloud_event::CAUSE_ID);
+    let cause = event.extensions.get(cloud_event::CAUSE_ID).filter(|id| !id.is_empty());
     match (data.pod_name.filter(|name| !name.is_empty()), cause) {
         (Some(name), _) => Ok(End::Pod { namespace, name }),
         (None, Some(cause)) => Ok(End::Client {
@@ -273,6 +273,11 @@ mod tests {
         assert_eq!(ended(&json!({"pod_name": "a"})), Ok(Decision::End(pod)));
         assert!(matches!(ended(&json!({})), Err(Error::Data(_))));
         let mut caused = event(cloud_event::ENDED, &json!(null));
+        caused.extensions.insert("causeid".into(), String::new());
+        assert!(
+            matches!(decide(&caused, &rules()), Err(Error::Data(_))),
+            "no event has it"
+        );
         caused.extensions.insert("causeid".into(), "7".into());
         let cause = Cause {
             id: "7".into(),

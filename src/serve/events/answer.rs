@@ -85,8 +85,6 @@ pub(super) enum Refusal {
     Unfinished,
     #[error("namespace {0} has as many unfinished clients as it may: send the event again later")]
     Crowded(String),
-    #[error("namespace {0} has as many ends of unknown clients as it may: send the event again later")]
-    CrowdedEnds(String),
     #[error("gateways and clients are not known yet: send the event again")]
     Unfilled,
     #[error("the API server does not take the client now: send the event again")]
@@ -125,7 +123,7 @@ impl Refusal {
             Self::Data(_) | Self::Member(..) => "BadData",
             Self::NoSink => "NoSink",
             Self::Unfinished => "Unfinished",
-            Self::Crowded(_) | Self::CrowdedEnds(_) => "TooManyClients",
+            Self::Crowded(_) => "TooManyClients",
             Self::Partly => "PartlyStored",
             Self::Refused(_) => "Refused",
         }
@@ -142,7 +140,7 @@ impl Refusal {
             Self::Formats | Self::Event(_) | Self::Data(_) | Self::Member(..) | Self::NoSink => StatusCode::BAD_REQUEST,
             Self::Unfinished => StatusCode::CONFLICT,
             // Who is asked to wait is one of many.
-            Self::Crowded(_) | Self::CrowdedEnds(_) | Self::Unavailable(Some(_)) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Crowded(_) | Self::Unavailable(Some(_)) => StatusCode::TOO_MANY_REQUESTS,
             // Rights may be granted: until then the event must not be lost.
             Self::Off | Self::Unfilled | Self::Unavailable(None) | Self::Partly | Self::Refused(_) => {
                 StatusCode::SERVICE_UNAVAILABLE
@@ -156,7 +154,7 @@ impl Refusal {
             Self::Method => return Some((header::ALLOW, HeaderValue::from_static("POST, OPTIONS"))),
             Self::Token => return Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             Self::Encoding => return Some((header::ACCEPT_ENCODING, HeaderValue::from_static("identity"))),
-            Self::Crowded(_) | Self::CrowdedEnds(_) | Self::Refused(_) => RETRY_CROWDED,
+            Self::Crowded(_) | Self::Refused(_) => RETRY_CROWDED,
             Self::Unavailable(retry_after) => retry_after.unwrap_or(RETRY_AFTER),
             _ if self.status() == StatusCode::SERVICE_UNAVAILABLE => RETRY_AFTER,
             _ => return None,

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::Events;
 use super::answer::Refusal;
 use super::create::{Created, create};
+use super::replies::Place;
 use crate::api::gateway::GatewayClient;
 use crate::api::names::annotation;
 use crate::clients::cluster::Failure;
@@ -69,19 +70,32 @@ async fn mark(
     Ok(None)
 }
 
-/// Stores a client that has ended. Nothing where it is there by now or was forgotten long ago, or where the API server will
-/// have none.
+/// Stores a client that has ended, while there are not too many: nobody can tell an end that comes first from one that comes
+/// last. Nothing where it is there by now or was forgotten long ago, or where the API server will have none.
 async fn remember(events: &Events, namespace: &str, cause: &Cause) -> Result<Option<Ended>, Refusal> {
     let Some(object) = cause.ended_first(namespace) else {
         return Ok(None);
     };
-    let clients = events.clients.all();
-    let here = clients
-        .iter()
-        .filter(|client| client.metadata.namespace.as_deref() == Some(namespace));
-    if here.filter(|client| has_ended_first(client)).count() >= events.most_clients {
-        return Err(Refusal::CrowdedEnds(namespace.to_owned()));
+    let place = (namespace.to_owned(), client_name(&cause.source, &cause.id));
+    if !has_room(events, &place) {
+        return Ok(Some(("DroppedEnd", None)));
     }
-    let created = create(events, namespace, &object).await?;
-    Ok((created == Created::New).then(|| ("EndedFirst", Some(client_name(&cause.source, &cause.id)))))
+    let created = create(events, namespace, &object).await;
+    if !matches!(created, Ok(Created::New | Created::Known)) {
+        events.fresh_ends.forget(&place);
+    }
+    Ok((created? == Created::New).then_some(("EndedFirst", Some(place.1))))
+}
+
+/// Whether one more end may be remembered. They have their own bound: clients that are wanted must not wait for them.
+fn has_room(events: &Events, place: &Place) -> bool {
+    let is_seen = |(namespace, name): &Place| events.clients.get(namespace, name).is_some();
+    let remembered = || {
+        let clients = events.clients.all();
+        let here = clients
+            .iter()
+            .filter(|client| client.metadata.namespace.as_ref() == Some(&place.0));
+        here.filter(|client| has_ended_first(client)).count()
+    };
+    events.fresh_ends.admit(place, events.most_clients, is_seen, remembered)
 }

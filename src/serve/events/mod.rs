@@ -59,6 +59,8 @@ pub struct Events {
     most_clients: usize,
     /// Those that this process has made and not seen yet.
     fresh: Fresh,
+    /// The same of ends that came first.
+    fresh_ends: Fresh,
     patience: Duration,
     /// Places for events that wait for what becomes of them.
     places: Semaphore,
@@ -105,6 +107,7 @@ impl Events {
             },
             most_clients: usize::try_from(client_args.max_clients).unwrap_or(usize::MAX),
             fresh: Fresh::default(),
+            fresh_ends: Fresh::default(),
             patience: args.patience(),
             places: Semaphore::new(MOST_WAITING),
             replies: Replies::of(args, counters.clone())?,
