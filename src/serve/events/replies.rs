@@ -21,6 +21,16 @@ pub(super) type Place = (String, String);
 /// Clients, and when they were told of.
 type Places = HashMap<Place, Instant>;
 
+/// Clients, and how often an answer of theirs is promised.
+type Promises = HashMap<Place, Promised>;
+
+/// Of several deliveries at a time any may be the one that is kept.
+struct Promised {
+    since: Instant,
+    /// Promises that are kept, or may yet be.
+    number: usize,
+}
+
 /// A client that the watch has not shown by then is gone, or has never been made.
 const UNSEEN: Duration = Duration::from_secs(30);
 
@@ -30,7 +40,7 @@ pub(super) struct Replies {
     dead_letters: Option<Sink>,
     overrides: BTreeMap<String, String>,
     tells_progress: bool,
-    promised: Mutex<Places>,
+    promised: Mutex<Promises>,
     stored: Mutex<Places>,
     pub(super) counters: Counters,
 }
@@ -68,9 +78,12 @@ impl Replies {
 
     /// This process sends the answer of that client, once the promise is kept; others do when it has not after a while.
     pub(super) fn promise(&self, place: Place) -> Promise<'_> {
-        let before = locked(&self.promised).insert(place.clone(), Instant::now());
-        // Of several deliveries at a time the first one decides.
-        let open = before.is_none().then_some(place);
+        let (since, open) = (Instant::now(), Some(place.clone()));
+        let none = Promised { since, number: 0 };
+        let mut all = locked(&self.promised);
+        let promised = all.entry(place).or_insert(none);
+        promised.since = since;
+        promised.number += 1;
         Promise { replies: self, open }
     }
 
@@ -104,9 +117,9 @@ impl Replies {
 
     /// Forgets the clients that are not there any more, without those that the watch may not have shown yet.
     pub(super) fn keep(&self, is_there: impl Fn(&Place) -> bool) {
-        for places in [&self.promised, &self.stored] {
-            locked(places).retain(|place, since| since.elapsed() < UNSEEN || is_there(place));
-        }
+        let stays = |place: &Place, since: Instant| since.elapsed() < UNSEEN || is_there(place);
+        locked(&self.promised).retain(|place, promised| stays(place, promised.since));
+        locked(&self.stored).retain(|place, since| stays(place, *since));
     }
 
     /// Whether there is a sink of dead letters.
@@ -139,13 +152,17 @@ impl Promise<'_> {
 
 impl Drop for Promise<'_> {
     fn drop(&mut self) {
-        if let Some(place) = &self.open {
-            locked(&self.replies.promised).remove(place);
+        let Some(place) = &self.open else { return };
+        let mut all = locked(&self.replies.promised);
+        let Some(promised) = all.get_mut(place) else { return };
+        promised.number -= 1;
+        if promised.number == 0 {
+            all.remove(place);
         }
     }
 }
 
-fn locked(places: &Mutex<Places>) -> MutexGuard<'_, Places> {
+fn locked<T>(places: &Mutex<T>) -> MutexGuard<'_, T> {
     places.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -202,10 +219,38 @@ mod tests {
         assert!(!replies.is_ours(&letter), "there is no such client any more");
     }
 
+    #[test]
+    fn a_promise_that_another_delivery_keeps_stands() {
+        let replies = replies(&["--sink=http://a"]).unwrap().unwrap();
+        let letter = |name: &str| Letter {
+            place: ("default".to_owned(), name.to_owned()),
+            uid: String::new(),
+            what: What::Answer,
+        };
+        let both = |name| [replies.promise(letter(name).place), replies.promise(letter(name).place)];
+        let [first, second] = both("a");
+        second.keep();
+        drop(first);
+        assert!(replies.is_ours(&letter("a")));
+        let [first, second] = both("b");
+        drop(first);
+        second.keep();
+        assert!(replies.is_ours(&letter("b")), "whichever is heard of first");
+        let [first, second] = both("c");
+        drop((first, second));
+        assert!(!replies.is_ours(&letter("c")), "nobody has kept it");
+        // It was told while both were under way.
+        let [first, second] = both("d");
+        assert!(replies.is_ours(&letter("d")));
+        second.keep();
+        drop(first);
+        assert!(!replies.is_ours(&letter("d")), "it is told once");
+    }
+
     #[tokio::test(start_paused = true)]
     async fn promises_of_clients_that_are_gone_are_forgotten() {
         let replies = replies(&["--sink=http://a", "--progress-events"]).unwrap().unwrap();
-        let held = || [&replies.promised, &replies.stored].map(|places| locked(places).len());
+        let held = || [locked(&replies.promised).len(), locked(&replies.stored).len()];
         for name in ["a", "b"] {
             replies.promise(("default".to_owned(), name.to_owned())).keep();
             replies.stored("default", name);
