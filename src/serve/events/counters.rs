@@ -36,7 +36,7 @@ impl Counters {
         );
         registry.register(
             "sink_deliveries",
-            "Events sent to a sink, by what became of them; one that dies with its client is lost at each replica that knew it",
+            "Events sent to a sink, by what became of them; one that dies with its client is lost at each replica that knew it, even if another has sent it a moment before",
             counters.deliveries.clone(),
         );
         registry.register(
