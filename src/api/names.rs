@@ -81,7 +81,7 @@ pub mod annotation {
     pub const INJECTED: &str = "gateway.stationmaster.dev/injected";
     /// On a GatewayClient, `"true"`: it is to end, and its pod to go.
     pub const END: &str = "gateway.stationmaster.dev/end";
-    /// On a GatewayClient that an end came for before anything else, `"true"`: it stands for a client that is never made.
+    /// On a GatewayClient that an end came for before anything else, `"true"`: it stands for one that is not made.
     pub const ENDED_FIRST: &str = "gateway.stationmaster.dev/ended-first";
     /// On a client's pod: name of the gateway that was chosen for it.
     pub const CLIENT_GATEWAY: &str = "gateway.stationmaster.dev/client-gateway";

@@ -33,7 +33,7 @@ pub struct ClientArgs {
     client_command: Vec<Words>,
     /// How long a client stays after its end, so that an event that comes once more gets the same answer: 90s, 10m, 1h. One
     /// whose answer the sink has not taken yet stays up to 2 hours longer; an end that comes before its client, by causeid, is
-    /// kept as long, and that client is never made. [default: 1h]
+    /// kept as long, and that client is not made before that is over. [default: 1h]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     client_retention: Option<Duration>,
     /// Clients of a namespace that have not ended; events that ask for more are told to come again. Each replica counts those

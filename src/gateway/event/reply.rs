@@ -9,7 +9,7 @@ use crate::api::names::{annotation, cloud_event};
 
 /// Upstream's words.
 const DONE: &str = "A pod-gateway client has been scheduled.";
-/// Of a client that is never made.
+/// Of a client that is not made while its end is remembered.
 const ENDED_FIRST: &str = "the client has ended before it was asked for: its io.podgateway.client.ended came first";
 
 /// What became of a client, as far as its cause asks.
