@@ -84,6 +84,9 @@ async fn remember(events: &Events, namespace: &str, cause: &Cause) -> Result<Opt
     if !matches!(created, Ok(Created::New | Created::Known)) {
         events.fresh_ends.forget(&place);
     }
+    if let Ok(Created::Refused(why) | Created::Nowhere(why)) = &created {
+        tracing::warn!(gateway_client.namespace = namespace, why, "an end cannot be remembered");
+    }
     Ok((created? == Created::New).then_some(("EndedFirst", Some(place.1))))
 }
 
