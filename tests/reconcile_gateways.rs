@@ -542,6 +542,20 @@ async fn what_runs_once_is_not_evicted_whoever_made_it() {
     assert_eq!(status(&fake)["uninjectedPods"], 1);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_is_on_its_way_out_is_neither_told_of_nor_evicted() {
+    let fake = with_lost(&[("web-a", Some("ReplicaSet"))]);
+    let _process = Process::start(&fake, true);
+    fake.expect(STATUS).await;
+    // Before the watch tells of it.
+    fake.stall("pods");
+    fake.edit("pods", "web-a", |pod| {
+        pod["metadata"]["deletionTimestamp"] = json!("2026-01-02T00:00:00Z");
+    });
+    assert!(evicted(&fake, 600).await.is_empty());
+    assert!(fake.names("events").is_empty());
+}
+
 /// Tells the API server of our webhooks, at that time.
 fn register(fake: &Fake, time: &str) {
     let metadata = json!({"name": "stationmaster", "namespace": "", "creationTimestamp": time});

@@ -29,7 +29,7 @@ pub enum Standing {
 /// What the whole pod says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Finding {
-    /// Its containers have ended.
+    /// Its containers have ended, or are about to.
     Finished,
     /// It cannot have a gateway.
     Spared(Spared),
@@ -122,7 +122,7 @@ pub fn stamped_by(stamp: &str) -> &str {
 #[must_use]
 pub fn finding(pod: &Pod, since: Option<&Time>, is_late: bool) -> Finding {
     let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    if matches!(phase, Some("Succeeded" | "Failed")) {
+    if matches!(phase, Some("Succeeded" | "Failed")) || pod.metadata.deletion_timestamp.is_some() {
         return Finding::Finished;
     }
     if let Some(spared) = Spared::of_stored(pod) {
@@ -314,6 +314,11 @@ mod tests {
         for (place, value, expected) in [
             ("/status/phase", json!("Succeeded"), Finding::Finished),
             ("/status/phase", json!("Failed"), Finding::Finished),
+            (
+                "/metadata/deletionTimestamp",
+                json!("2026-01-02T00:00:01Z"),
+                Finding::Finished,
+            ),
             ("/status/phase", json!("Running"), Finding::Uninjected(None)),
             ("/spec/hostNetwork", json!(true), Finding::Spared(Spared::HostNetwork)),
             ("/spec/os", json!({"name": "windows"}), Finding::Spared(Spared::Windows)),
@@ -348,7 +353,8 @@ mod tests {
             ),
         ] {
             let mut pod = json!({
-                "metadata": {"creationTimestamp": "2026-01-02T00:00:00Z", "ownerReferences": null},
+                "metadata": {"creationTimestamp": "2026-01-02T00:00:00Z", "ownerReferences": null,
+                    "deletionTimestamp": null},
                 "spec": {"containers": [{"name": "app"}], "hostNetwork": null, "os": null, "nodeSelector": null,
                     "initContainers": null},
                 "status": {"phase": null},
