@@ -540,6 +540,12 @@ async fn what_runs_once_is_not_evicted_whoever_made_it() {
     let _process = Process::start(&fake, true);
     assert!(evicted(&fake, 600).await.is_empty());
     assert_eq!(status(&fake)["uninjectedPods"], 1);
+    let event = fake.get("events", &fake.names("events")[0]).unwrap();
+    let message = event["message"].as_str().unwrap();
+    assert!(
+        message.ends_with("; deleting it may end the work of Workflow web"),
+        "{message}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

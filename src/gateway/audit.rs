@@ -3,7 +3,7 @@
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference, Time};
 
-use super::{Current, Error, Hooks, InForce, Namespaces, Spared};
+use super::{Current, Error, Hooks, InForce, Namespaces, Spared, is_remade};
 use crate::api::names::{annotation, injected};
 
 /// What the metadata of a pod says.
@@ -159,9 +159,12 @@ fn owner(metadata: &ObjectMeta) -> Option<Owner> {
 
 /// What the event on an uninjected pod says.
 #[must_use]
-pub fn message(gateway: &str, owner: Option<&Owner>) -> String {
+pub fn message(gateway: &str, pod: &Pod, owner: Option<&Owner>) -> String {
     let remedy = match owner {
-        Some(Owner { kind, name, .. }) => format!("delete it, and {kind} {name} makes another"),
+        Some(owner @ Owner { kind, name, .. }) if is_remade(pod, owner) => {
+            format!("delete it, and {kind} {name} makes another")
+        }
+        Some(Owner { kind, name, .. }) => format!("deleting it may end the work of {kind} {name}"),
         None => "delete it and create it again".to_owned(),
     };
     format!("gateway {gateway} is for it, and it was created without it; {remedy}")
@@ -404,9 +407,19 @@ mod tests {
             name: "web-1".to_owned(),
             uid: String::new(),
         };
-        let what = "gateway foo is for it, and it was created without it; ";
-        let made = format!("{what}delete it, and ReplicaSet web-1 makes another");
-        assert_eq!(message("foo", Some(&owner)), made);
-        assert_eq!(message("foo", None), format!("{what}delete it and create it again"));
+        for (policy, owner, expected) in [
+            ("Always", Some(&owner), "delete it, and ReplicaSet web-1 makes another"),
+            (
+                "Never",
+                Some(&owner),
+                "deleting it may end the work of ReplicaSet web-1",
+            ),
+            ("Never", None, "delete it and create it again"),
+        ] {
+            let pod = json!({"metadata": {}, "spec": {"containers": [], "restartPolicy": policy}});
+            let text = message("foo", &serde_json::from_value(pod).unwrap(), owner);
+            let what = "gateway foo is for it, and it was created without it; ";
+            assert_eq!(text, format!("{what}{expected}"));
+        }
     }
 }

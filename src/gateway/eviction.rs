@@ -31,12 +31,6 @@ struct Evicted {
 }
 
 impl Evictions {
-    /// Whether a pod of this controller may be evicted.
-    #[must_use]
-    pub fn allow(&self, owner: &Owner) -> bool {
-        !FINAL.contains(&&*owner.kind) && !self.is_contested(owner)
-    }
-
     /// Whether the pods of this controller come back without the gateway again and again.
     #[must_use]
     pub fn is_contested(&self, owner: &Owner) -> bool {
@@ -67,11 +61,12 @@ impl Evictions {
     }
 }
 
-/// Whether a pod goes on for ever: the end of another one may be the end of its work, whoever has made it.
+/// Whether this controller makes another pod in the place of one that is deleted, with nothing lost: the end of a pod
+/// that does not go on for ever may be the end of its work, whoever has made it.
 #[must_use]
-pub fn goes_on(pod: &Pod) -> bool {
+pub fn is_remade(pod: &Pod, owner: &Owner) -> bool {
     let policy = pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref());
-    policy.is_none_or(|policy| policy == "Always")
+    policy.is_none_or(|policy| policy == "Always") && !FINAL.contains(&&*owner.kind)
 }
 
 /// Whether a pod does what an evicted one of this controller did.
@@ -128,30 +123,20 @@ mod tests {
     }
 
     #[test]
-    fn work_that_would_be_lost_is_left_alone() {
-        let evictions = Evictions::default();
-        for (kind, allowed) in [
-            ("ReplicaSet", true),
-            ("StatefulSet", true),
-            ("DaemonSet", true),
-            ("Job", false),
-            ("GatewayClient", false),
-            ("Node", false),
-        ] {
-            assert_eq!(evictions.allow(&owner(kind)), allowed, "{kind}");
-        }
-    }
-
-    #[test]
-    fn what_runs_once_does_not_go_on() {
-        for (policy, expected) in [
-            (None, true),
-            (Some("Always"), true),
-            (Some("Never"), false),
-            (Some("OnFailure"), false),
+    fn work_that_would_be_lost_is_not_made_again() {
+        for (kind, policy, expected) in [
+            ("ReplicaSet", None, true),
+            ("StatefulSet", Some("Always"), true),
+            ("DaemonSet", Some("Always"), true),
+            ("Job", Some("Always"), false),
+            ("GatewayClient", Some("Always"), false),
+            ("Node", None, false),
+            ("Workflow", Some("Never"), false),
+            ("Workflow", Some("OnFailure"), false),
         ] {
             let pod = json!({"metadata": {}, "spec": {"containers": [], "restartPolicy": policy}});
-            assert_eq!(goes_on(&serde_json::from_value(pod).unwrap()), expected, "{policy:?}");
+            let pod = serde_json::from_value(pod).unwrap();
+            assert_eq!(is_remade(&pod, &owner(kind)), expected, "{kind} {policy:?}");
         }
     }
 
@@ -171,10 +156,10 @@ mod tests {
             ("three", 21, true),
             ("four", 22, false),
         ] {
-            assert!(evictions.allow(&owner) || uid == "four");
+            assert!(!evictions.is_contested(&owner) || uid == "four");
             assert_eq!(evictions.found(&owner, (uid, Some(&at(born)))), contested, "{uid}");
         }
-        assert!(!evictions.allow(&owner));
+        assert!(evictions.is_contested(&owner));
     }
 
     #[test]

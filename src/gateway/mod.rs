@@ -30,7 +30,7 @@ mod validate;
 pub use addresses::{Addresses, News};
 pub use audit::{Finding, Owner, Standing, finding, message, stamped_by, standing};
 pub use current::{Choice, Current, InForce, Namespaces, Rules, Shared, shared, unresolved_names};
-pub use eviction::{Evictions, goes_on, replacement, succeeds};
+pub use eviction::{Evictions, is_remade, replacement, succeeds};
 pub use hooks::Hooks;
 pub use injection::{Injection, Missing, Surroundings};
 pub use marked::is_marked_later;

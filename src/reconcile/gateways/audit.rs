@@ -16,7 +16,7 @@ use super::Context;
 use super::roll::{Kept, State};
 use crate::api::names::{annotation, event, webhook};
 use crate::clients::cluster::{DryRun, Error, Failure};
-use crate::gateway::{Finding, Owner, finding, goes_on, is_marked_later, message};
+use crate::gateway::{Finding, Owner, finding, is_marked_later, is_remade, message};
 
 /// Pods that are looked at at a time.
 const AT_ONCE: usize = 8;
@@ -93,9 +93,9 @@ async fn look(ctx: &Context<'_>, uid: String, kept: Kept, registered: Option<&Ti
     let state = match finding(&pod, since, is_late) {
         Finding::Injected => stamp(&pod.metadata).map_or(State::Settled { carries: true }, State::Injected),
         Finding::Uninjected(owner) if wanted.is_some() => {
-            tell(ctx, &pod.metadata, &kept.gateway, owner.as_ref()).await;
+            tell(ctx, &pod, &kept.gateway, owner.as_ref()).await;
             // Where pods may be older than their gateway nobody knows which were missed.
-            let owner = owner.filter(|_| since.is_some() && goes_on(&pod));
+            let owner = owner.filter(|owner| since.is_some() && is_remade(&pod, owner));
             let born = pod.metadata.creation_timestamp.clone();
             State::Uninjected { owner, born }
         }
@@ -118,7 +118,8 @@ fn stamp(metadata: &ObjectMeta) -> Option<String> {
 }
 
 /// Tells people of an uninjected pod, once for each pod and gateway.
-async fn tell(ctx: &Context<'_>, metadata: &ObjectMeta, gateway: &str, owner: Option<&Owner>) {
+async fn tell(ctx: &Context<'_>, pod: &Pod, gateway: &str, owner: Option<&Owner>) {
+    let metadata = &pod.metadata;
     let (namespace, name) = crate::clients::cluster::place(metadata);
     warn!(
         pod.namespace = namespace,
@@ -144,7 +145,7 @@ async fn tell(ctx: &Context<'_>, metadata: &ObjectMeta, gateway: &str, owner: Op
     let note = Note {
         reason: event::NOT_INJECTED,
         warning: true,
-        text: message(gateway, owner),
+        text: message(gateway, pod, owner),
     };
     let mut told = events::event(&reference(metadata), &note, Timestamp::now());
     // The same in every process, so that a restart tells nothing anew.

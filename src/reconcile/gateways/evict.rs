@@ -67,7 +67,9 @@ pub(super) async fn run(ctx: &Context<'_>) {
 fn next(ctx: &Context<'_>, postponed: &HashMap<String, Instant>) -> Option<(String, Kept, Owner)> {
     let uninjected = ctx.roll().uninjected();
     uninjected.into_iter().find_map(|(uid, kept)| {
-        let owner = owner(&kept).filter(|owner| ctx.evictions().allow(owner)).cloned()?;
+        let owner = owner(&kept)
+            .filter(|owner| !ctx.evictions().is_contested(owner))
+            .cloned()?;
         let is_postponed = [&uid, &owner.uid].into_iter().any(|uid| postponed.contains_key(uid));
         (!is_postponed).then_some((uid, kept, owner))
     })
