@@ -23,6 +23,7 @@ mod patch;
 mod resolv;
 mod select;
 mod selector;
+mod since;
 mod spared;
 pub mod status;
 mod validate;
@@ -40,6 +41,7 @@ pub use names::Names;
 pub use overlap::{Overlap, clash, in_order};
 pub use resolv::{Resolv, ResolverOption};
 pub use selector::{Labels, selects};
+pub use since::{asked_since, matches_since};
 pub use spared::Spared;
 pub use validate::{faults, validate};
 

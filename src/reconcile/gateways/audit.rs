@@ -3,9 +3,8 @@
 
 use futures::StreamExt;
 use futures::stream;
-use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::{Event, ObjectReference, Pod};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, sleep_until};
@@ -14,8 +13,9 @@ use tracing::{debug, warn};
 use super::super::events::{self, Note};
 use super::Context;
 use super::roll::{Kept, State};
-use crate::api::names::{annotation, event, webhook};
-use crate::clients::cluster::{DryRun, Error, Failure};
+use super::since::Since;
+use crate::api::names::{annotation, event};
+use crate::clients::cluster::{DryRun, Failure};
 use crate::gateway::{Finding, Owner, finding, is_marked_later, is_remade, message};
 
 /// Pods that are looked at at a time.
@@ -41,9 +41,9 @@ pub(super) async fn run(ctx: &Context<'_>) {
 }
 
 async fn look_at(ctx: &Context<'_>, due: Vec<(String, Kept)>) {
-    match registered(ctx).await {
-        Ok(registered) => {
-            let look = |(uid, kept)| look(ctx, uid, kept, registered.as_ref());
+    match Since::of(ctx, &due).await {
+        Ok(since) => {
+            let look = |(uid, kept)| look(ctx, uid, kept, &since);
             stream::iter(due).for_each_concurrent(AT_ONCE, look).await;
         }
         Err(error) => {
@@ -55,20 +55,7 @@ async fn look_at(ctx: &Context<'_>, due: Vec<(String, Kept)>) {
     }
 }
 
-/// When the API server was told of our webhooks, by what `manifests` prints; that of others is not known.
-pub(super) async fn registered(ctx: &Context<'_>) -> Result<Option<Time>, Error> {
-    let found = ctx
-        .cluster
-        .get_metadata::<MutatingWebhookConfiguration>("", webhook::CONFIGURATION)
-        .await;
-    match found {
-        Ok(found) => Ok(found.and_then(|found| found.creation_timestamp)),
-        Err(error) if matches!(error.failure, Failure::Forbidden(_)) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-async fn look(ctx: &Context<'_>, uid: String, kept: Kept, registered: Option<&Time>) {
+async fn look(ctx: &Context<'_>, uid: String, kept: Kept, since: &Since) {
     let found = ctx.cluster.get::<Pod>(&kept.namespace, &kept.name).await;
     let pod = match found {
         Ok(pod) => pod.filter(|pod| pod.metadata.uid.as_ref() == Some(&uid)),
@@ -84,19 +71,16 @@ async fn look(ctx: &Context<'_>, uid: String, kept: Kept, registered: Option<&Ti
     let State::Candidate { wanted, is_late, .. } = &kept.state else {
         return;
     };
-    let gateway = ctx.with.stored.get("", &kept.gateway);
-    let created = gateway
-        .as_ref()
-        .and_then(|gateway| gateway.metadata.creation_timestamp.as_ref());
-    let since = created.into_iter().chain(registered).max_by_key(|time| time.0);
     let is_late = *is_late || was_marked_later(ctx, &pod.metadata, &kept.gateway);
-    let state = match finding(&pod, since, is_late) {
+    let state = match finding(&pod, since.first(&kept.gateway), is_late) {
         Finding::Injected => stamp(&pod.metadata).map_or(State::Settled { carries: true }, State::Injected),
         Finding::Uninjected(owner) if wanted.is_some() => {
             tell(ctx, &pod, &kept.gateway, owner.as_ref()).await;
-            // Where pods may be older than their gateway nobody knows which were missed.
-            let owner = owner.filter(|owner| since.is_some() && is_remade(&pod, owner));
             let born = pod.metadata.creation_timestamp.clone();
+            // Of older ones nobody knows whether they were missed.
+            let last = since.last(&kept.gateway).zip(born.as_ref());
+            let is_missed = last.is_some_and(|(last, born)| last.0 <= born.0);
+            let owner = owner.filter(|owner| is_missed && is_remade(&pod, owner));
             State::Uninjected { owner, born }
         }
         _ => State::Settled { carries: false },

@@ -8,6 +8,7 @@ mod registration;
 mod report;
 mod roll;
 mod scope;
+mod since;
 mod successor;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

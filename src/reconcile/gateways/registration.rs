@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::Context;
-use super::audit::registered;
+use super::since::registered;
 
 /// Between two looks.
 const PERIOD: Duration = Duration::from_secs(30);
