@@ -655,6 +655,19 @@ async fn evicts_nothing_whose_successor_would_be_no_better() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn pods_that_are_refused_again_and_again_keep_no_others_from_their_turn() {
+    let fake = with_lost(&[]);
+    for number in 0..8 {
+        let name = format!("stuck-{number}");
+        fake.put("pods", pod(&name, Some("ReplicaSet")));
+        fake.fail(&format!("POST pods {name} eviction"), &[Fault::Status(429); 20]);
+    }
+    fake.put("pods", pod("zoo-0", Some("StatefulSet")));
+    let _process = Process::start(&fake, true);
+    assert_eq!(evicted(&fake, 200).await, ["zoo-0"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn gives_up_where_pods_come_back_without_it() {
     let fake = prepared("192.0.2.1");
     fake.annotate_pods(json!({INJECTED: "foo@0"}));

@@ -2,7 +2,6 @@
 //! get it: that is tried first, by a create that stores nothing and asks the webhooks all the same. The next one's turn
 //! comes when that pod is there and ready.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
@@ -13,6 +12,7 @@ use super::super::context::now;
 use super::Context;
 use super::roll::{Kept, State};
 use super::successor::Succession;
+use super::turns::Turns;
 use crate::api::names::annotation;
 use crate::clients::cluster::{DryRun, Error, Failure};
 use crate::dispatch::withheld;
@@ -34,13 +34,11 @@ pub(super) async fn run(ctx: &Context<'_>) {
     if !ctx.with.options.evict {
         return std::future::pending().await;
     }
-    // By UIDs, of pods and of controllers.
-    let (mut news, mut postponed) = (ctx.news.subscribe(), HashMap::<String, Instant>::new());
+    let (mut news, mut turns) = (ctx.news.subscribe(), Turns::default());
     loop {
         news.mark_unchanged();
-        postponed.retain(|_, until| *until > Instant::now());
-        let Some((uid, kept, owner)) = next(ctx, &postponed) else {
-            let until = postponed.values().min().copied();
+        let Some((uids, (kept, owner))) = turns.next(waiting(ctx)) else {
+            let until = turns.next_due();
             tokio::select! {
                 _ = news.changed() => {}
                 () = sleep_until(until.unwrap_or_else(Instant::now)), if until.is_some() => {}
@@ -48,31 +46,27 @@ pub(super) async fn run(ctx: &Context<'_>) {
             continue;
         };
         let began = Instant::now();
-        match evict(ctx, (&uid, &kept), &owner).await {
+        match evict(ctx, (&uids.0, &kept), &owner).await {
             Ok(succession) if !succession.completes(ctx, &kept.gateway).await => {
                 ctx.metrics.evicted(&kept.gateway, "unreplaced");
-                postponed.insert(owner.uid, Instant::now() + IN_VAIN);
+                turns.postpone(owner.uid, IN_VAIN);
                 sleep(REST).await;
             }
             Ok(_) => {}
-            Err(pause) => {
-                postponed.insert(uid, Instant::now() + pause);
-            }
+            Err(pause) => turns.postpone(uids.0, pause),
         }
         sleep_until(began + PERIOD).await;
     }
 }
 
-/// The first pod that may be evicted now.
-fn next(ctx: &Context<'_>, postponed: &HashMap<String, Instant>) -> Option<(String, Kept, Owner)> {
-    let uninjected = ctx.roll().uninjected();
-    uninjected.into_iter().find_map(|(uid, kept)| {
-        let owner = owner(&kept)
-            .filter(|owner| !ctx.evictions().is_contested(owner))
-            .cloned()?;
-        let is_postponed = [&uid, &owner.uid].into_iter().any(|uid| postponed.contains_key(uid));
-        (!is_postponed).then_some((uid, kept, owner))
-    })
+/// The pods that may be evicted, with their UIDs and those of their controllers.
+fn waiting(ctx: &Context<'_>) -> Vec<((String, String), (Kept, Owner))> {
+    let (uninjected, evictions) = (ctx.roll().uninjected(), ctx.evictions());
+    let waiting = uninjected.into_iter().filter_map(|(uid, kept)| {
+        let owner = owner(&kept).filter(|owner| !evictions.is_contested(owner)).cloned()?;
+        Some(((uid, owner.uid.clone()), (kept, owner)))
+    });
+    waiting.collect()
 }
 
 fn owner(kept: &Kept) -> Option<&Owner> {

@@ -10,6 +10,7 @@ mod roll;
 mod scope;
 mod since;
 mod successor;
+mod turns;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
