@@ -488,6 +488,37 @@ async fn the_next_one_waits_for_a_ready_successor_of_the_same_controller() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_leader_waits_for_the_successor_too() {
+    let fake = with_lost(&[("web-a", Some("ReplicaSet")), ("web-b", Some("ReplicaSet"))]);
+    let first = Process::start(&fake, true);
+    assert_eq!(evicted(&fake, 8).await, ["web-a"]);
+    fake.put("pods", successor("web-c", "ReplicaSet", "False"));
+    drop(first);
+    let _second = Process::start(&fake, true);
+    assert!(evicted(&fake, 600).await.is_empty());
+    fake.edit("pods", "web-c", |pod| {
+        pod["status"]["conditions"][0]["status"] = json!("True");
+    });
+    assert_eq!(evicted(&fake, 90).await, ["web-b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_one_behind_the_gateway_is_not_ready_no_other_is_evicted() {
+    let web = Some("ReplicaSet");
+    let fake = with_lost(&[("web-a", web), ("web-b", web), ("zoo-0", Some("StatefulSet"))]);
+    // With the mark of an older state of the gateway, which only a look at the whole pod confirms.
+    fake.put("pods", successor("web-c", "ReplicaSet", "False"));
+    let _process = Process::start(&fake, true);
+    assert_eq!(evicted(&fake, 60).await, ["zoo-0"]);
+    fake.put("pods", successor("zoo-0", "StatefulSet", "True"));
+    assert!(evicted(&fake, 5000).await.is_empty());
+    fake.remove("pods", "web-c");
+    assert_eq!(evicted(&fake, 90).await.len(), 1);
+    fake.put("pods", successor("web-d", "ReplicaSet", "False"));
+    assert!(evicted(&fake, 9000).await.is_empty(), "for longer than an hour");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_successor_may_have_the_name_of_the_evicted_pod() {
     let fake = with_lost(&[("web-0", Some("StatefulSet")), ("web-1", Some("StatefulSet"))]);
     fake.delay_evictions();

@@ -9,10 +9,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{info, warn};
 
 use super::super::context::now;
-use super::Context;
 use super::roll::{Kept, State};
 use super::successor::Succession;
 use super::turns::Turns;
+use super::{Context, siblings};
 use crate::api::names::annotation;
 use crate::clients::cluster::{DryRun, Error, Failure};
 use crate::dispatch::withheld;
@@ -20,7 +20,7 @@ use crate::gateway::{Finding, Owner, finding, replacement, stamped_by};
 
 /// Between two evictions.
 const PERIOD: Duration = Duration::from_secs(10);
-/// Until a pod is tried again whose eviction a disruption budget forbids.
+/// Until a pod is tried again whose eviction a disruption budget forbids, or the others of whose controller are not ready.
 const LATER: Duration = Duration::from_secs(60);
 /// The same where a trial shows that its successor would be no better: a server that starts is registered before it answers.
 const AGAIN: Duration = Duration::from_secs(30);
@@ -46,6 +46,12 @@ pub(super) async fn run(ctx: &Context<'_>) {
             continue;
         };
         let began = Instant::now();
+        if !siblings::are_ready(ctx, &owner).await {
+            ctx.metrics.evicted(&kept.gateway, "postponed");
+            turns.postpone(owner.uid, LATER);
+            sleep_until(began + PERIOD).await;
+            continue;
+        }
         match evict(ctx, (&uids.0, &kept), &owner).await {
             Ok(succession) if !succession.completes(ctx, &kept.gateway).await => {
                 ctx.metrics.evicted(&kept.gateway, "unreplaced");

@@ -8,6 +8,7 @@ mod registration;
 mod report;
 mod roll;
 mod scope;
+mod siblings;
 mod since;
 mod successor;
 mod turns;
@@ -81,7 +82,7 @@ pub(super) async fn run(cluster: &Cluster, with: &PodGateways, metrics: &Metrics
                 pods::follow(&ctx),
                 audit::run(&ctx),
                 report::run(&ctx),
-                evict::run(&ctx),
+                Box::pin(evict::run(&ctx)),
             );
             parts.await;
         }
