@@ -503,6 +503,20 @@ async fn another_leader_waits_for_the_successor_too() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn another_leader_waits_for_the_end_of_the_evicted_pod_too() {
+    let fake = with_lost(&[("web-0", Some("StatefulSet")), ("web-1", Some("StatefulSet"))]);
+    fake.delay_evictions();
+    let first = Process::start(&fake, true);
+    assert_eq!(evicted(&fake, 8).await, ["web-0"]);
+    drop(first);
+    let _second = Process::start(&fake, true);
+    assert!(evicted(&fake, 600).await.is_empty());
+    fake.remove("pods", "web-0");
+    fake.put("pods", successor("web-0", "StatefulSet", "True"));
+    assert_eq!(evicted(&fake, 90).await, ["web-1"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn while_one_behind_the_gateway_is_not_ready_no_other_is_evicted() {
     let web = Some("ReplicaSet");
     let fake = with_lost(&[("web-a", web), ("web-b", web), ("zoo-0", Some("StatefulSet"))]);

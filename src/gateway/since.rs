@@ -29,7 +29,7 @@ pub fn asked_since(configuration: &ObjectMeta) -> Option<Time> {
     })
 }
 
-/// When somebody has last set such fields, or the object was created.
+/// When somebody has last set such fields, or the object was created. Of a field that was removed nothing is kept.
 fn changed(metadata: &ObjectMeta, is_such: impl Fn(&Value) -> bool) -> Option<Time> {
     let entries = metadata.managed_fields.iter().flatten();
     let such = entries.filter(|entry| entry.fields_v1.as_ref().is_some_and(|fields| is_such(&fields.0)));

@@ -20,7 +20,7 @@ use crate::gateway::{Finding, Owner, finding, replacement, stamped_by};
 
 /// Between two evictions.
 const PERIOD: Duration = Duration::from_secs(10);
-/// Until a pod is tried again whose eviction a disruption budget forbids, or the others of whose controller are not ready.
+/// Until a pod is tried again whose eviction a disruption budget forbids, or whose siblings are not ready.
 const LATER: Duration = Duration::from_secs(60);
 /// The same where a trial shows that its successor would be no better: a server that starts is registered before it answers.
 const AGAIN: Duration = Duration::from_secs(30);

@@ -23,6 +23,9 @@ type Pods = HashMap<String, Kept>;
 /// By hashes of UIDs, which are small: these are most pods of a cluster.
 type Others = HashSet<u64>;
 
+/// By hashes of UIDs.
+type Ending = HashMap<u64, u64>;
+
 /// The index. Full once the first list is complete.
 #[derive(Default)]
 pub(super) struct Roll {
@@ -31,6 +34,9 @@ pub(super) struct Roll {
     /// No gateway was for them when they were seen last.
     others: Others,
     other_listing: Others,
+    /// Pods of controllers that are on their way out, with the hashes of the controllers' UIDs.
+    ending: Ending,
+    ending_listing: Ending,
     /// The first list is complete.
     pub(super) is_listed: bool,
     /// Of some pods it could not be told whether a gateway is for them.
@@ -85,6 +91,7 @@ impl Roll {
             Event::Init => {
                 self.listing.clear();
                 self.other_listing.clear();
+                self.ending_listing.clear();
                 false
             }
             Event::InitApply(pod) => {
@@ -95,11 +102,13 @@ impl Roll {
             Event::Delete(pod) => {
                 let uid = pod.metadata.uid.unwrap_or_default();
                 self.others.remove(&hash(&uid));
+                self.ending.remove(&hash(&uid));
                 self.forget(&uid)
             }
             Event::InitDone => {
                 self.pods = std::mem::take(&mut self.listing);
                 self.others = std::mem::take(&mut self.other_listing);
+                self.ending = std::mem::take(&mut self.ending_listing);
                 self.is_listed = true;
                 true
             }
@@ -108,6 +117,7 @@ impl Roll {
 
     fn take(&mut self, metadata: &ObjectMeta, standing: Standing, is_listing: bool) -> bool {
         let uid = metadata.uid.clone().unwrap_or_default();
+        self.note_end(metadata, hash(&uid), is_listing);
         let (gateway, state) = match standing {
             Standing::Injected(stamp) => (stamped_by(&stamp).to_owned(), State::Injected(stamp)),
             Standing::Claimed { stamp, wanted } => self.claimed(&uid, &stamp, wanted),
@@ -143,6 +153,17 @@ impl Roll {
         let is_news = pods.get(&uid) != Some(&kept);
         pods.insert(uid, kept);
         is_news
+    }
+
+    fn note_end(&mut self, metadata: &ObjectMeta, uid: u64, is_listing: bool) {
+        let ending = if is_listing {
+            &mut self.ending_listing
+        } else {
+            &mut self.ending
+        };
+        if let Some(controller) = controller(metadata).filter(|_| metadata.deletion_timestamp.is_some()) {
+            ending.insert(uid, controller);
+        }
     }
 
     /// What was found out about a pod holds on: its containers cannot be changed.
@@ -231,6 +252,12 @@ impl Roll {
     pub(super) fn pods_of(&self, controller: &str) -> impl Iterator<Item = (&String, &Kept)> + use<'_> {
         let controller = Some(hash(controller));
         self.pods.iter().filter(move |(_, kept)| kept.controller == controller)
+    }
+
+    /// Whether any pod of the controller with this UID is on its way out.
+    pub(super) fn is_ending(&self, controller: &str) -> bool {
+        let controller = hash(controller);
+        self.ending.values().any(|of| *of == controller)
     }
 
     /// All pods, by gateway; `stamp` is what the pods of a gateway get now.
@@ -491,6 +518,33 @@ mod tests {
             (carries("injected-web"), carries("candidate-web")),
             (Some(true), Some(false))
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_pod_that_ends_is_known_until_it_has_ended() {
+        let mut pod = pod("other-1");
+        pod.metadata.deletion_timestamp = serde_json::from_str("\"2026-01-01T00:00:00Z\"").unwrap();
+        let mut roll = listed(&[]);
+        roll.apply(Event::Apply(pod.clone()), standing);
+        assert!(!roll.is_ending("web"), "it has no controller");
+        pod.metadata.owner_references = Some(vec![OwnerReference {
+            uid: "web".to_owned(),
+            controller: Some(true),
+            ..OwnerReference::default()
+        }]);
+        for (event, expected) in [
+            (Event::Apply(pod.clone()), true),
+            (Event::Delete(pod.clone()), false),
+            (Event::Init, false),
+            (Event::InitApply(pod.clone()), false),
+            (Event::InitDone, true),
+            (Event::Init, true),
+            (Event::InitDone, false),
+        ] {
+            roll.apply(event, standing);
+            assert_eq!(roll.is_ending("web"), expected);
+            assert!(!roll.is_ending("other"));
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,5 +1,5 @@
-//! The other pods of a controller, one of whose is to be evicted. What is stored tells more than what this process has done:
-//! another one may have led before.
+//! The other pods of a controller of which one is to be evicted. What is stored tells more than what this process has
+//! done: another one may have led before.
 
 use futures::StreamExt;
 use futures::stream;
@@ -12,11 +12,14 @@ use crate::gateway::{Finding, Owner, finding, succeeds};
 /// Pods that are read at a time.
 const AT_ONCE: usize = 8;
 
-/// Whether all pods of the controller that are behind a gateway are ready. One that is not may be the successor of a pod
-/// that was evicted before, or show that no successor gets ready.
+/// Whether no pod of the controller is on its way out, and all that are behind a gateway are ready. One that is not may
+/// be the successor of a pod that was evicted before, or show that no successor gets ready.
 pub(super) async fn are_ready(ctx: &Context<'_>, owner: &Owner) -> bool {
     let siblings: Vec<_> = {
         let roll = ctx.roll();
+        if roll.is_ending(&owner.uid) {
+            return false;
+        }
         let may_carry = |kept: &Kept| kept.carries() || matches!(kept.state, State::Candidate { .. });
         let siblings = roll.pods_of(&owner.uid).filter(|(_, kept)| may_carry(kept));
         siblings.map(|(uid, kept)| (uid.clone(), kept.clone())).collect()
