@@ -183,8 +183,11 @@ pub struct ControllerArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     pub concurrency: u16,
     /// Evict pods that should be behind a gateway and are not, one at a time, where their controller makes another and a
-    /// trial shows that it would get the gateway. Never pods of a Job. The next one's turn comes when the other one is
-    /// ready; a controller that has none ready after ten minutes is left alone for an hour.
+    /// trial shows that it would get the gateway. Never pods of a Job, a GatewayClient or a Node, others whose
+    /// restartPolicy is Never or OnFailure, and those of the gateway that flags make. The next one's turn comes when the
+    /// other one is ready. A pod has ten minutes to end and its successor ten more to be ready; otherwise none is evicted
+    /// for ten minutes, and none of that controller for an hour. While one of its pods ends, or is behind the gateway and
+    /// not ready, none of the others is evicted.
     #[arg(long, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = go_bool, action = ArgAction::Set)]
     pub evict_uninjected: bool,
     /// Kubeconfig to reach the API server with. [default: $KUBECONFIG, ~/.kube/config, in a cluster the service account]
