@@ -661,7 +661,7 @@ async fn pods_older_than_what_chooses_them_are_counted_and_not_evicted() {
         ("podgateways", "foo", matches),
         ("mutatingwebhookconfigurations", "stationmaster", asked),
     ] {
-        let fake = with_lost(&[("older", Some("ReplicaSet")), ("lost", Some("StatefulSet"))]);
+        let fake = with_lost(&[("a-older", Some("ReplicaSet")), ("lost", Some("StatefulSet"))]);
         register(&fake, "2026-01-01T00:00:00Z");
         let mut changed = fake.get_cluster_wide(plural, name).unwrap();
         changed["metadata"]["namespace"] = json!("");
