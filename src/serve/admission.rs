@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::answer::{Answer, Refusal};
 use super::body;
-use super::decode::{Undecodable, decode, glance};
+use super::decode::{decode, glance};
 use super::metrics::micros;
 use super::state::AppState;
 use crate::api::names::GATEWAY_GROUP;
@@ -63,8 +63,11 @@ async fn answer(state: &AppState, route: &'static str, body: &[u8], started: Ins
     }
     let review = decode::<Object<'_>>(body);
     let request = review.as_ref().map(|review| &review.request);
-    let decided = request.map_or_else(|_| Ok(Verdict::default()), |request| decide(state, route, request));
-    told(state, route, request, decided, started)
+    let answer = match request {
+        Ok(request) => Answer::to(request, decide(state, route, request)),
+        Err(undecodable) => Answer::invalid(undecodable),
+    };
+    told(state, route, request.ok(), answer, started)
 }
 
 /// The same about pods, which are looked into no further than they have to be.
@@ -74,35 +77,29 @@ async fn answer_pod(state: &AppState, route: &'static str, body: &[u8], started:
     if gateways.is_none()
         && let Some(uid) = glance(body)
     {
-        let answer = Answer::allowed(&uid);
-        let decision = answer.decision();
-        state.metrics.observe(route, decision, started);
-        tracing::debug!(uid, route, decision, duration_us = micros(started), "request");
-        return answer.into_response();
+        let unread = None::<&AdmissionRequest<'_, PodObject<'_>>>;
+        return told(state, route, unread, Answer::allowed(&uid), started);
     }
     let review = decode::<PodObject<'_>>(body);
     let request = review.as_ref().map(|review| &review.request);
-    let decided = match (request, gateways) {
-        (Ok(request), Some(gateways)) => gateways.decide(request).await,
-        _ => Ok(Verdict::default()),
+    let answer = match (request, gateways) {
+        (Ok(request), Some(gateways)) => Answer::to(request, gateways.decide(request).await),
+        (Ok(request), None) => Answer::to(request, Ok(Verdict::default())),
+        (Err(undecodable), _) => Answer::invalid(undecodable),
     };
-    told(state, route, request, decided, started)
+    told(state, route, request.ok(), answer, started)
 }
 
-/// Counts, logs and encodes what was decided, if there was something to decide about.
+/// Counts, logs and encodes an answer; of the request it tells what was read.
 fn told<O: Reviewed>(
     state: &AppState,
     route: &'static str,
-    request: Result<&AdmissionRequest<'_, O>, &Undecodable>,
-    decided: Result<Verdict, Refusal>,
+    request: Option<&AdmissionRequest<'_, O>>,
+    answer: Answer<'_>,
     started: Instant,
 ) -> Response {
-    let answer = match request {
-        Ok(request) => Answer::to(request, decided),
-        Err(undecodable) => Answer::invalid(undecodable),
-    };
     state.metrics.observe(route, answer.decision(), started);
-    log(route, request.ok(), &answer, started);
+    log(route, request, &answer, started);
     answer.into_response()
 }
 
@@ -114,13 +111,13 @@ fn log<O: Reviewed>(
     started: Instant,
 ) {
     let (uid, decision, duration_us) = (answer.uid(), answer.decision(), micros(started));
-    let Some(request) = request else {
-        return tracing::warn!(uid, route, decision, duration_us, "request");
-    };
     // Pods of a whole cluster, about which there is nothing to say.
     if answer.is_plain() && matches!(route, MUTATE_PODS | SET_GATEWAY) {
         return tracing::debug!(uid, route, decision, duration_us, "request");
     }
+    let Some(request) = request else {
+        return tracing::warn!(uid, route, decision, duration_us, "request");
+    };
     let (operation, kind) = (&*request.operation, &*request.kind.kind);
     let (namespace, name) = (&*request.namespace, &*request.name);
     // Looked for where something was decided: it costs a walk through the metadata.
