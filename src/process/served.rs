@@ -67,21 +67,7 @@ mod tests {
 
     use super::*;
     use crate::api::gateway::PodGateway;
-
-    /// What was logged.
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::telemetry::written::Written;
 
     /// An API server that answers a list with these codes, one after the other and the last for ever; with 0 not at all.
     fn answering(codes: &'static [u16], asked: &Arc<Mutex<Vec<u64>>>) -> Cluster {
@@ -118,7 +104,7 @@ mod tests {
         drop(logging);
         assert_eq!(*asked.lock().unwrap(), [0, 1, 3, 7, 15, 25, 35, 95, 155, 165]);
         assert_eq!(*missed.lock().unwrap(), 2);
-        let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let log = written.text();
         let lines: Vec<_> = log.lines().filter(|line| line.contains("a kind of gateways")).collect();
         let words = ["no way there", "install its CustomResourceDefinition", "no way there"];
         assert_eq!(lines.len(), words.len(), "{log}");

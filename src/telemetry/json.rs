@@ -131,28 +131,13 @@ impl<W: Write> Write for Escaped<'_, W> {
 #[cfg(test)]
 mod tests {
     use std::io;
-    use std::sync::{Arc, Mutex};
 
     use serde_json::{Value, json};
     use tracing::subscriber::with_default;
     use tracing_subscriber::layer::SubscriberExt;
 
+    use super::super::written::Written;
     use super::*;
-
-    /// What was written.
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-
-    impl io::Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
 
     fn logged(log: impl FnOnce()) -> String {
         let written = Written::default();
@@ -161,8 +146,7 @@ mod tests {
             .event_format(Json)
             .with_writer(move || writer.clone());
         with_default(tracing_subscriber::registry().with(layer), log);
-        let bytes = written.0.lock().unwrap().clone();
-        String::from_utf8(bytes).unwrap()
+        written.text()
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 mod json;
 mod lines;
+#[cfg(test)]
+pub(crate) mod written;
 
 use std::io::IsTerminal;
 
