@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::gateway::HookArgs;
+use super::hooks::HookArgs;
 
 /// Flags of `manifests`: how the API server reaches the webhooks.
 #[derive(Debug, Clone, Args)]

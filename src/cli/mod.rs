@@ -5,6 +5,7 @@ pub mod client;
 pub mod events;
 mod flag;
 pub mod gateway;
+pub mod hooks;
 pub mod inspect;
 pub mod manifests;
 pub mod resources;
