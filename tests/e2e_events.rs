@@ -14,15 +14,7 @@ use serde_json::{Value, json};
 /// What clients and events need, without the webhooks.
 const EVENTS: [&str; 2] = ["--components", "events,gateways,controllers"];
 
-const GATEWAY: &str = r"
-apiVersion: gateway.stationmaster.dev/v1alpha1
-kind: PodGateway
-metadata: {name: foo}
-spec:
-  gateway: 192.0.2.1
-  match: {label: {key: setGateway, value: foo}}
-  init: {image: example.org/init}
-";
+const GATEWAY: &str = include_str!("data/podgateway.yaml");
 
 const DONE: &str = "ce-type: io.podgateway.client.scheduling.done";
 

@@ -26,15 +26,7 @@ const SERVERS: [[&str; 3]; 3] = [
     ["--components", "gateways,controllers", "--max-clients=2000"],
 ];
 
-const GATEWAY: &str = r"
-apiVersion: gateway.stationmaster.dev/v1alpha1
-kind: PodGateway
-metadata: {name: foo}
-spec:
-  gateway: 192.0.2.1
-  match: {label: {key: setGateway, value: foo}}
-  init: {image: example.org/init}
-";
+const GATEWAY: &str = include_str!("data/podgateway.yaml");
 
 #[test]
 fn every_event_has_one_pod_though_a_process_is_killed_every_second() {
