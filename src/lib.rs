@@ -95,6 +95,7 @@ pub mod serve;
 pub mod telemetry;
 pub mod template;
 pub mod trust;
+pub mod workers;
 
 use cli::{Cli, Command, RenderCommand};
 

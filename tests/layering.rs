@@ -21,7 +21,7 @@ const IMPURE: [&str; 10] = [
 ];
 
 /// Each room with the rooms of ours that it may use; none of them may wait or reach outside.
-const PURE: [(&str, &[&str]); 7] = [
+const PURE: [(&str, &[&str]); 8] = [
     ("api", &["api"]),
     ("condition.rs", &["condition"]),
     ("template", &["template"]),
@@ -29,6 +29,7 @@ const PURE: [(&str, &[&str]); 7] = [
     ("gateway", &["api", "condition", "gateway"]),
     ("resources", &["api", "condition", "resources", "template"]),
     ("trust", &["api", "trust"]),
+    ("workers", &["api", "condition", "workers"]),
 ];
 
 /// Rooms that wait, with what they may not use.
@@ -45,6 +46,7 @@ const HALVES: [(&str, &[&str]); 3] = [
             "resources",
             "template",
             "condition",
+            "workers",
         ],
     ),
 ];

@@ -13,6 +13,7 @@ pub mod resources;
 pub mod review;
 mod structural;
 pub mod text;
+pub mod workers;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 
@@ -24,7 +25,8 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
     let all = dispatch::crds()
         .into_iter()
         .chain(gateway::crds())
-        .chain(resources::crds());
+        .chain(resources::crds())
+        .chain(workers::crds());
     all.map(labelled).collect()
 }
 

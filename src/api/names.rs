@@ -6,6 +6,14 @@ pub const DISPATCH_GROUP: &str = "dispatcher.ivan.vc";
 pub const GATEWAY_GROUP: &str = "gateway.stationmaster.dev";
 /// API group of [`crate::api::resources`].
 pub const RESOURCES_GROUP: &str = "resources.stationmaster.dev";
+/// API group of [`crate::api::workers::WorkerDeployment`]: upstream's own, as the three others.
+pub const WORKER_DEPLOYMENT_GROUP: &str = "api.worker-deployment";
+/// API group of [`crate::api::workers::WorkerRelease`].
+pub const WORKER_RELEASE_GROUP: &str = "api.worker-release";
+/// API group of [`crate::api::workers::WorkerBundle`].
+pub const WORKER_BUNDLE_GROUP: &str = "api.worker-bundle";
+/// API group of [`crate::api::workers::WorkerAccount`].
+pub const WORKER_ACCOUNT_GROUP: &str = "api.worker-account";
 /// Field manager of everything that we write, but for the objects of a folder of templates.
 pub const FIELD_MANAGER: &str = "stationmaster";
 /// Category of all our kinds: `kubectl get stationmaster`.
@@ -35,6 +43,16 @@ pub mod label {
     pub const RESOURCE_SET: &str = "resources.stationmaster.dev/set";
     /// The same: UID of the namespace that it was made for. A copy elsewhere is not ours to remove.
     pub const NAMESPACE_UID: &str = "resources.stationmaster.dev/namespace-uid";
+    /// On WorkerDeployments, their releases and all that we make of them: the WorkerAccount of that namespace; upstream's.
+    pub const ACCOUNTS: &str = "accounts";
+    /// On WorkerReleases and what we make of them: the script name.
+    pub const WORKER: &str = "workers.stationmaster.dev/worker";
+    /// On what a bundle becomes, and in the selector of its pods: the WorkerBundle.
+    pub const BUNDLE: &str = "workers.stationmaster.dev/bundle";
+    /// On Jobs, ConfigMaps and pods of a proof: the WorkerRelease.
+    pub const RELEASE: &str = "workers.stationmaster.dev/release";
+    /// On Jobs and their pods: what the Job does, `build` or `compose`.
+    pub const BUILD: &str = "workers.stationmaster.dev/build";
 }
 
 /// What a pod behind a gateway gets; all names are upstream's.
@@ -107,6 +125,16 @@ pub mod annotation {
     pub const TOLD_FAILED: &str = "gateway.stationmaster.dev/told-failed";
     /// The same: that the client has ended.
     pub const TOLD_ENDED: &str = "gateway.stationmaster.dev/told-ended";
+    /// What v1alpha1 cannot say of a v1beta1 object of `api.worker-*`, kept for the way back.
+    pub const WORKERS_V1BETA1: &str = "workers.stationmaster.dev/v1beta1";
+    /// What v1beta1 says otherwise than a v1alpha1 object of `api.worker-*` did, kept for the way back.
+    pub const WORKERS_V1ALPHA1: &str = "workers.stationmaster.dev/v1alpha1";
+    /// On pods of a bundle: keyed digest of the Secrets that it refers to, so that a change of them rolls out.
+    pub const SECRETS_DIGEST: &str = "workers.stationmaster.dev/secrets";
+    /// On pods of a bundle: digest of what they run.
+    pub const BUNDLE_DIGEST: &str = "workers.stationmaster.dev/digest";
+    /// On a WorkerBundle: the image that ran before, upstream's.
+    pub const LAST_IMAGE: &str = "lastImage";
     /// The kubelet's: the pod mirrors one that a node has from a file.
     pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
 }
@@ -129,6 +157,12 @@ pub mod condition_type {
     pub const WAITING: &str = "Waiting";
     /// The Job has an active pod.
     pub const RUNNING: &str = "Running";
+    /// Of a WorkerDeployment: its current release is proved (True) or refused (False).
+    pub const BUILT: &str = "Built";
+    /// Of a WorkerDeployment: another release than the current one serves, or none.
+    pub const DEGRADED: &str = "Degraded";
+    /// Of a WorkerRelease: the runtime takes it.
+    pub const PROVED: &str = "Proved";
     /// The Job has ended well (True) or not (False).
     pub const SUCCEEDED: &str = "Succeeded";
 }
@@ -245,6 +279,52 @@ pub mod reason {
     pub const ADMITTED: &str = "Admitted";
     /// Some namespaces refuse its containers.
     pub const RESTRICTED: &str = "Restricted";
+    /// A release was proved.
+    pub const PROVED: &str = "Proved";
+    /// A release is being built and proved.
+    pub const BUILDING: &str = "Building";
+    /// The runtime refuses a release.
+    pub const PROOF_FAILED: &str = "ProofFailed";
+    /// The code of a release does not come to its end at start.
+    pub const PROOF_TIMED_OUT: &str = "ProofTimedOut";
+    /// The code of a release takes more memory at start than it may.
+    pub const PROOF_OUT_OF_MEMORY: &str = "ProofOutOfMemory";
+    /// The code of a release could not be fetched.
+    pub const FETCH_FAILED: &str = "FetchFailed";
+    /// The build itself failed, not the code.
+    pub const BUILD_FAILED: &str = "BuildFailed";
+    /// A release is too large for its delivery.
+    pub const TOO_LARGE: &str = "TooLarge";
+    /// A release runs on its own, and not with the other workers of its account.
+    pub const COMPOSITION_FAILED: &str = "CompositionFailed";
+    /// There is no WorkerAccount of the label `accounts`.
+    pub const ACCOUNT_NOT_FOUND: &str = "AccountNotFound";
+    /// Another WorkerDeployment of the account has the same script name, or prefix.
+    pub const NAME_TAKEN: &str = "NameTaken";
+    /// `spec.release` names what is no release of the worker.
+    pub const RELEASE_NOT_FOUND: &str = "ReleaseNotFound";
+    /// `workerReleaseSelector` leaves a release out.
+    pub const NOT_SELECTED: &str = "NotSelected";
+    /// A Secret that a worker refers to is missing, or a key of it.
+    pub const SECRET_NOT_FOUND: &str = "SecretNotFound";
+    /// The account has more workers, or bytes, than its quota.
+    pub const QUOTA_EXCEEDED: &str = "QuotaExceeded";
+    /// Neither the account nor the server names an image to run workers with.
+    pub const NO_RUNTIME: &str = "NoRuntime";
+    /// The pods are being replaced.
+    pub const ROLLING_OUT: &str = "RollingOut";
+    /// Every pod runs what is wanted.
+    pub const ROLLED_OUT: &str = "RolledOut";
+    /// The pods have not become ready in time.
+    pub const NOT_ROLLED_OUT: &str = "NotRolledOut";
+    /// What is current serves.
+    pub const CURRENT: &str = "Current";
+    /// An older release serves.
+    pub const OLDER_RELEASE: &str = "OlderRelease";
+    /// No release of the worker serves.
+    pub const NOTHING_SERVES: &str = "NothingServes";
+    /// There is no worker.
+    pub const NO_WORKERS: &str = "NoWorkers";
 }
 
 /// Reasons of the events on a JobExecution, which are upstream's, on a GatewayClient and on a pod.
@@ -265,6 +345,14 @@ pub mod event {
     pub const JOB_TEMPLATE_NOT_FOUND: &str = "JobTemplateNotFound";
     /// Of a pod: it has no gateway and should have one.
     pub const NOT_INJECTED: &str = "NotInjected";
+    /// Of a worker: its release is proved.
+    pub const BUILT: &str = "Built";
+    /// Of a worker: its release is refused.
+    pub const BUILD_FAILED: &str = "BuildFailed";
+    /// Of a worker: another release begins to serve.
+    pub const ROLLED_OUT: &str = "RolledOut";
+    /// Of a worker: an older release serves again.
+    pub const ROLLED_BACK: &str = "RolledBack";
 }
 
 /// Types, sources and extensions of CloudEvents; types and source are upstream's.
@@ -325,6 +413,10 @@ pub mod webhook {
     pub const MUTATE_DISPATCH: &str = "mutate.dispatch.stationmaster.dev";
     /// Name of the validating webhook of [`super::GATEWAY_GROUP`].
     pub const VALIDATE_GATEWAY: &str = "validate.gateway.stationmaster.dev";
+    /// Name of the validating webhook of `api.worker-*`.
+    pub const VALIDATE_WORKERS: &str = "validate.workers.stationmaster.dev";
+    /// Name of the mutating webhook of `api.worker-*`.
+    pub const MUTATE_WORKERS: &str = "mutate.workers.stationmaster.dev";
     /// Name of the webhook of pods that a label marks for a gateway, which are not created without it.
     pub const LABELLED_PODS: &str = "labelled.pods.gateway.stationmaster.dev";
     /// Name of the webhook of other pods.

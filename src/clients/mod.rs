@@ -1,6 +1,9 @@
 //! The doors to the outside. Nothing is decided here, and nothing but these modules opens a connection.
 
+pub mod bucket;
 pub mod cluster;
+pub mod fetch;
 pub mod folder;
 pub mod resolver;
 pub mod sink;
+pub mod workerd;

@@ -1,5 +1,6 @@
 //! The sub-commands that answer and end, without a cluster.
 
+pub mod build_bundle;
 pub mod certs;
 pub mod crds;
 mod gateways;
@@ -7,3 +8,4 @@ mod manifest;
 pub mod manifests;
 pub mod render;
 pub mod review;
+pub mod workers;

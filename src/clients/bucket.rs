@@ -1,0 +1,1 @@
+//! The door to S3: objects below a bucket, within limits.

@@ -1,0 +1,1 @@
+//! The door to http(s) URLs that users name: public addresses only, within limits.

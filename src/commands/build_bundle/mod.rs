@@ -1,0 +1,1 @@
+//! `build-bundle`: the steps of a build Job, each a container of its pod.

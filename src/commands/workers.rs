@@ -1,0 +1,1 @@
+//! `workers`: a worker on this machine, without a cluster.

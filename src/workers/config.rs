@@ -1,0 +1,1 @@
+//! What the runtime is told of workers: its configuration as text.

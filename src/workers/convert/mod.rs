@@ -1,0 +1,1 @@
+//! Conversion between v1alpha1 and v1beta1 of the kinds of workers.

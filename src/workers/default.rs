@@ -1,0 +1,1 @@
+//! Defaults of the kinds of workers, and their label.

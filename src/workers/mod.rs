@@ -1,0 +1,11 @@
+//! The domain of workers: which release a WorkerDeployment is, what the runtime is told of it, what a bundle becomes and
+//! what is said about all that. Decisions only; nothing here awaits, reads a clock or reaches outside.
+
+pub mod config;
+pub mod convert;
+pub mod default;
+pub mod port;
+pub mod prefix;
+pub mod proof;
+pub mod runtime;
+pub mod validate;

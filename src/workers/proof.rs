@@ -1,0 +1,1 @@
+//! What the runtime said of a release or a bundle, and who is to blame.

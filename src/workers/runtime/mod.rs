@@ -1,0 +1,1 @@
+//! What a bundle becomes: Deployment, Service, Ingress or HTTPRoutes, disruption budget and network policy.
