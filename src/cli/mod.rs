@@ -10,6 +10,7 @@ pub mod inspect;
 pub mod manifests;
 pub mod resources;
 pub mod serve;
+pub mod workers;
 
 use std::path::PathBuf;
 
@@ -23,6 +24,7 @@ pub use inspect::{OutputFormat, RenderCommand, RenderJobArgs, RenderNamespaceArg
 pub use manifests::ManifestsArgs;
 pub use resources::{DispatchMode, FolderArgs, NativeArgs, ResourceArgs, StatusWhen, TemplateSyntax};
 pub use serve::{Component, LogFormat, ServeArgs};
+pub use workers::WorkerArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -138,6 +140,7 @@ mod tests {
             "Pods behind a gateway:",
             "Clients behind gateways:",
             "Events:",
+            "Workers:",
             "Controllers:",
             "Limits:",
             "Health, metrics, logs:",

@@ -12,11 +12,12 @@ use super::events::EventArgs;
 use super::flag::go_bool;
 use super::gateway::GatewayArgs;
 use super::resources::{DispatchMode, ResourceArgs};
+use super::workers::WorkerArgs;
 
 /// Flags of `serve`.
 #[derive(Debug, Clone, Args)]
 pub struct ServeArgs {
-    /// What this process does. Only execute, events, gateways, controllers and --dispatch native need a cluster and a
+    /// What this process does. Only execute, events, gateways, workers, controllers and --dispatch native need a cluster and a
     /// kubeconfig.
     /// [default: all; admission alone where --gateway, --DNS, --initImage and the like make a gateway]
     #[arg(long, value_name = "LIST", value_enum, value_delimiter = ',')]
@@ -39,6 +40,9 @@ pub struct ServeArgs {
     /// CloudEvents.
     #[command(flatten)]
     pub events: EventArgs,
+    /// Workers.
+    #[command(flatten)]
+    pub workers: WorkerArgs,
     /// The reconcilers.
     #[command(flatten)]
     pub controllers: ControllerArgs,
@@ -106,19 +110,22 @@ pub enum Component {
     Sync,
     /// PodGateways: read for `/mutate-pods`.
     Gateways,
+    /// The kinds of api.worker-*: read for `/validate` and `/mutate`, and reconciled.
+    Workers,
     /// The reconcilers.
     Controllers,
 }
 
 impl Component {
     /// Every component, in the order of the documentation.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Admission,
         Self::Conversion,
         Self::Execute,
         Self::Events,
         Self::Sync,
         Self::Gateways,
+        Self::Workers,
         Self::Controllers,
     ];
 }

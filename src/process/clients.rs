@@ -5,7 +5,7 @@ use std::future::pending;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use super::served::until_served;
+use super::served::{GATEWAYS, until_served};
 use crate::api::gateway::GatewayClient;
 use crate::cli::{Component, ServeArgs};
 use crate::clients::cluster::{Cluster, NamespaceMetadata, Watched};
@@ -24,7 +24,7 @@ pub(super) fn watch(
             let (clients, watch) = cluster.watched::<GatewayClient>(CancellationToken::new());
             let cluster = cluster.clone();
             let watch = async move {
-                until_served::<GatewayClient>(&cluster, || {}).await;
+                until_served::<GatewayClient>(&cluster, &GATEWAYS, || {}).await;
                 watch.await;
             };
             (Some(clients), Box::pin(watch))

@@ -5,7 +5,7 @@ use std::future::ready;
 use futures::future::BoxFuture;
 use prometheus_client::registry::Registry;
 
-use super::served::until_served;
+use super::served::{GATEWAYS, until_served};
 use crate::api::gateway::GatewayClient;
 use crate::cli::{Component, ServeArgs};
 use crate::clients::cluster::{Cluster, Watched};
@@ -30,7 +30,7 @@ pub(super) async fn events(
     let (known, own) = (clients.clone(), cluster.clone());
     let filled = async move {
         // Without them events are answered 503, and nothing else has to wait.
-        until_served::<GatewayClient>(&own, || gate.open()).await;
+        until_served::<GatewayClient>(&own, &GATEWAYS, || gate.open()).await;
         if known.wait_until_ready().await {
             gate.open();
         }

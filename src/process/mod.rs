@@ -9,6 +9,7 @@ mod idle;
 mod reconcilers;
 mod served;
 mod signals;
+mod workers;
 
 use std::future::pending;
 use std::sync::Arc;
@@ -57,7 +58,8 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     let readiness = Readiness::default();
     // The other parts read nothing but what they are asked about, and the folder.
     let dispatches = args.is_on(Component::Execute) || args.is_on(Component::Controllers);
-    let cluster = if dispatches || args.is_native() || args.reads_gateways() {
+    let asks = dispatches || args.is_native() || args.reads_gateways() || args.is_on(Component::Workers);
+    let cluster = if asks {
         Some(Cluster::connect(args.controllers.kubeconfig.as_deref()).await?)
     } else {
         None
@@ -71,6 +73,7 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     let behind = gateway::Followed::of(args, cluster.as_ref(), &readiness, &mut registry).await?;
     let gateways = behind.as_ref().map(|(behind, _)| behind.answering(&mut registry));
     let (clients, clients_watch) = clients::watch(args, cluster.as_ref());
+    let (workers, workers_watch) = workers::watch(args, cluster.as_ref());
     let in_force = gateways.as_ref().map(Gateways::in_force);
     let namespaces = gateways.as_ref().and_then(Gateways::namespaces);
     let controlled = clients::controlled(args, clients.as_ref(), (in_force, namespaces));
@@ -89,7 +92,8 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     let audited = behind
         .as_ref()
         .and_then(|(behind, _)| behind.audited(args, state.cluster.as_ref()));
-    let reconcilers = Reconcilers::of(args, &state, reconciled, (resources, controlled, audited));
+    let workers = workers.and_then(|known| known.controlled(args));
+    let reconcilers = Reconcilers::of(args, &state, reconciled, (resources, controlled, audited, workers));
     let follow = folder::follow(followed, args.resources.folder.options());
     let state = Arc::new(state);
     let answers = events::follow(filled, Arc::clone(&state));
@@ -106,6 +110,7 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
         again = signals.twice(&stop) => again,
         () = watches => anyhow::bail!("the watch of job templates has ended"),
         () = clients_watch => anyhow::bail!("the watch of gateway clients has ended"),
+        () = workers_watch => anyhow::bail!("the watches of workers have ended"),
         () = answers => anyhow::bail!("late answers to events are not sent any more"),
         () = names => anyhow::bail!("the gateways are not followed any more"),
         () = follow => anyhow::bail!("the folder of templates is not followed any more"),

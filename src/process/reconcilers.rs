@@ -11,6 +11,7 @@ use crate::clients::cluster::Cluster;
 use crate::reconcile::gateway_clients::Clients;
 use crate::reconcile::gateways::PodGateways;
 use crate::reconcile::namespaces::Resources;
+use crate::reconcile::workers::Workers;
 use crate::reconcile::{self, Dispatch, Metrics, Options, Shared};
 use crate::serve::State;
 use crate::serve::health::{Gate, Readiness};
@@ -27,7 +28,12 @@ impl Reconcilers {
         args: &ServeArgs,
         state: &State,
         metrics: Metrics,
-        (resources, clients, gateways): (Option<Resources>, Option<Clients>, Option<PodGateways>),
+        (resources, clients, gateways, workers): (
+            Option<Resources>,
+            Option<Clients>,
+            Option<PodGateways>,
+            Option<Workers>,
+        ),
     ) -> Option<Self> {
         let cluster = state.cluster.as_ref()?;
         let wanted = args.is_on(Component::Controllers);
@@ -36,7 +42,8 @@ impl Reconcilers {
             compiled: Arc::clone(&state.compiled),
             filled: watch::Sender::default(),
         });
-        if dispatch.is_none() && resources.is_none() && clients.is_none() && gateways.is_none() {
+        let others = resources.is_some() || clients.is_some() || gateways.is_some() || workers.is_some();
+        if dispatch.is_none() && !others {
             return None;
         }
         let shared = Shared {
@@ -47,6 +54,7 @@ impl Reconcilers {
             resources,
             clients,
             gateways,
+            workers,
         };
         Some(Self {
             gates: gates(&shared, &state.readiness),
@@ -122,6 +130,7 @@ mod tests {
             resources: None,
             clients: None,
             gateways: None,
+            workers: None,
         }
     }
 

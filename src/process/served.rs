@@ -24,8 +24,31 @@ enum Told {
     Unanswered,
 }
 
+/// What a kind belongs to, and what people do who cannot or need not read it.
+pub(super) struct Part {
+    /// In a sentence: `gateways`.
+    pub(super) name: &'static str,
+    /// The role that lets it be read.
+    role: &'static str,
+    /// What to leave out of --components.
+    components: &'static str,
+}
+
+/// Of PodGateways and GatewayClients.
+pub(super) const GATEWAYS: Part = Part {
+    name: "gateways",
+    role: "stationmaster-gateways",
+    components: "gateways and events",
+};
+/// Of the kinds of workers.
+pub(super) const WORKERS: Part = Part {
+    name: "workers",
+    role: "stationmaster-workers",
+    components: "workers",
+};
+
 /// Returns when the kind can be read; `missing` hears each time that it cannot.
-pub(super) async fn until_served<K: Resource<DynamicType = ()>>(cluster: &Cluster, missing: impl Fn()) {
+pub(super) async fn until_served<K: Resource<DynamicType = ()>>(cluster: &Cluster, part: &Part, missing: impl Fn()) {
     let (mut told, mut pause) = (Told::Nothing, SOONEST);
     let kind = K::kind(&());
     loop {
@@ -33,10 +56,11 @@ pub(super) async fn until_served<K: Resource<DynamicType = ()>>(cluster: &Cluste
             Ok(true) => return,
             Ok(false) => {
                 if replace(&mut told, Told::Missing) != Told::Missing {
+                    let Part { name, role, components } = part;
                     tracing::warn!(
                         kind = &*kind,
-                        "a kind of gateways cannot be read: install its CustomResourceDefinition and the role \
-                         stationmaster-gateways, or leave gateways and events out of --components"
+                        "a kind of {name} cannot be read: install its CustomResourceDefinition and the role {role}, or \
+                         leave {components} out of --components"
                     );
                 }
                 missing();
@@ -45,7 +69,8 @@ pub(super) async fn until_served<K: Resource<DynamicType = ()>>(cluster: &Cluste
             Err(error) => {
                 if replace(&mut told, Told::Unanswered) != Told::Unanswered {
                     let cause = &error.failure;
-                    tracing::warn!(kind = &*kind, %error, %cause, "a kind of gateways cannot be read, trying again");
+                    let name = part.name;
+                    tracing::warn!(kind = &*kind, %error, %cause, "a kind of {name} cannot be read, trying again");
                 }
                 LATEST_UNANSWERED
             }
@@ -100,7 +125,7 @@ mod tests {
         let logging = tracing::subscriber::set_default(subscriber.finish());
         let cluster = answering(&[0, 0, 0, 0, 0, 0, 404, 404, 0, 200], &asked);
         let missed = Mutex::new(0);
-        until_served::<PodGateway>(&cluster, || *missed.lock().unwrap() += 1).await;
+        until_served::<PodGateway>(&cluster, &GATEWAYS, || *missed.lock().unwrap() += 1).await;
         drop(logging);
         assert_eq!(*asked.lock().unwrap(), [0, 1, 3, 7, 15, 25, 35, 95, 155, 165]);
         assert_eq!(*missed.lock().unwrap(), 2);

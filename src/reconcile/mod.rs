@@ -6,6 +6,8 @@
 //! | gateway_client | GatewayClient, their Pods | one Pod for each client, and its status |
 //! | namespace | Namespace, whatever carries our label | what the folder of templates wants in it, and the ResourceSet |
 //! | gateways | PodGateway, Namespace, metadata of pods | status of each PodGateway; events on pods without theirs, evictions |
+//! | worker_account | WorkerAccount, WorkerDeployment, WorkerRelease, Jobs and pods of builds | WorkerReleases, builds, the WorkerBundle, all their statuses |
+//! | worker_bundle | WorkerBundle, what it owns, metadata of Secrets | Deployment, Service and what leads to it, its status |
 
 mod backlog;
 mod context;
@@ -26,6 +28,7 @@ mod observe;
 mod post;
 mod release;
 mod term;
+pub mod workers;
 
 use std::sync::Arc;
 
@@ -40,6 +43,7 @@ use crate::dispatch::cache::Cache;
 use gateway_clients::Clients;
 use gateways::PodGateways;
 use namespaces::Resources;
+use workers::Workers;
 
 /// Name of the Lease that replicas contend for.
 const LEASE: &str = "stationmaster";
@@ -69,6 +73,8 @@ pub struct Shared {
     pub clients: Option<Clients>,
     /// For PodGateways, if they are wanted.
     pub gateways: Option<PodGateways>,
+    /// For the kinds of workers, if they are wanted.
+    pub workers: Option<Workers>,
 }
 
 /// What the controller of JobExecutions works with.
@@ -141,7 +147,13 @@ async fn terms(shared: &Shared, stop: &CancellationToken) {
             gateways::run(&shared.cluster, gateways, &shared.metrics, stop.child_token()).await;
         }
     };
-    tokio::join!(executions, namespaces, gateway_clients, behind);
+    let workers = async {
+        let Some(workers) = &shared.workers else { return };
+        while !stop.is_cancelled() {
+            workers::run(shared, workers, stop.child_token()).await;
+        }
+    };
+    tokio::join!(executions, namespaces, gateway_clients, behind, workers);
 }
 
 /// A name that no other replica has, and none had before.

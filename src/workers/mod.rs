@@ -7,5 +7,7 @@ pub mod default;
 pub mod port;
 pub mod prefix;
 pub mod proof;
+pub mod release;
 pub mod runtime;
+pub mod runtime_image;
 pub mod validate;

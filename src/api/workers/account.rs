@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::release::ProofState;
 use super::schema;
 
 /// How the workers of an account are built, delivered and run.
@@ -194,8 +195,27 @@ pub struct WorkerAccountStatus {
     pub serving: i32,
     /// Bytes of the modules in the bundle.
     pub bundle_bytes: i64,
+    /// What the runtime said of workers together, the last first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub compositions: Vec<ComposedProof>,
     /// Ready.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
+}
+
+/// What the runtime said of one composition of workers.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ComposedProof {
+    /// Digest of the composition.
+    pub digest: String,
+    /// Whether it may serve.
+    pub state: ProofState,
+    /// The WorkerRelease that is to blame.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// The runtime's own text, shortened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }

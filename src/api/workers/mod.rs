@@ -13,8 +13,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 
 pub use account::{
-    AccountPodTemplate, Delivery, GatewayReference, ImagePush, Isolation, Quota, Runtime, Storage, WorkerAccount,
-    WorkerAccountSpec, WorkerAccountStatus,
+    AccountPodTemplate, ComposedProof, Delivery, GatewayReference, ImagePush, Isolation, Quota, Runtime, Storage,
+    WorkerAccount, WorkerAccountSpec, WorkerAccountStatus,
 };
 pub use bundle::{
     BundlePodTemplate, BundleWorker, ServedWorker, WorkerBundle, WorkerBundleSpec, WorkerBundleStatus, WorkerVariable,

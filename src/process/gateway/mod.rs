@@ -21,7 +21,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::in_cluster;
-use super::served::until_served;
+use super::served::{GATEWAYS, until_served};
 use crate::api::gateway::{Gateway, PodGateway, SidecarMode};
 use crate::cli::{Component, ServeArgs};
 use crate::clients::cluster::{Cluster, NamespaceMetadata, Watched};
@@ -234,7 +234,7 @@ impl Stored {
         };
         let own = cluster.clone();
         let watches = async move {
-            until_served::<PodGateway>(&own, || gate.open()).await;
+            until_served::<PodGateway>(&own, &GATEWAYS, || gate.open()).await;
             tokio::select! {
                 () = first => {}
                 () = second => {}

@@ -1,0 +1,37 @@
+//! Workers: the accounts, whose WorkerDeployments become a bundle, and the bundles, which become what runs.
+
+use std::path::PathBuf;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::core::PartialObjectMeta;
+use tokio_util::sync::CancellationToken;
+
+use super::Shared;
+use crate::api::workers::{WorkerAccount, WorkerBundle, WorkerDeployment, WorkerRelease};
+use crate::clients::cluster::Watched;
+use crate::workers::runtime_image::RuntimeImage;
+
+/// What the controllers of workers work with.
+pub struct Workers {
+    /// All WorkerAccounts: the process's one watch of them, as of the kinds that follow.
+    pub accounts: Watched<WorkerAccount>,
+    /// All WorkerDeployments.
+    pub deployments: Watched<WorkerDeployment>,
+    /// All WorkerReleases.
+    pub releases: Watched<WorkerRelease>,
+    /// All WorkerBundles.
+    pub bundles: Watched<WorkerBundle>,
+    /// Metadata of all Secrets: a change of one may concern a bundle. Their content is not kept.
+    pub secrets: Watched<PartialObjectMeta<Secret>>,
+    /// What runs workers where an account does not say.
+    pub runtime: RuntimeImage,
+    /// The workerd with which the server itself proves inline code, where it has one.
+    pub workerd: Option<PathBuf>,
+    /// URLs of code may lead to private addresses.
+    pub allow_private: bool,
+}
+
+/// Runs the controllers until `stop`.
+pub(super) async fn run(_shared: &Shared, _workers: &Workers, stop: CancellationToken) {
+    stop.cancelled().await;
+}
