@@ -327,6 +327,14 @@ pub mod reason {
     pub const NO_WORKERS: &str = "NoWorkers";
 }
 
+/// Services of the runtime that are ours; no worker has a dot in its name.
+pub mod runtime_service {
+    /// Answers probes, and is the test that a proof runs.
+    pub const HEALTH: &str = "stationmaster.health";
+    /// What `fetch` of workers goes through.
+    pub const INTERNET: &str = "stationmaster.internet";
+}
+
 /// Reasons of the events on a JobExecution, which are upstream's, on a GatewayClient and on a pod.
 pub mod event {
     /// The Job, or the pod, was created.

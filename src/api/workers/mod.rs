@@ -4,6 +4,7 @@
 mod account;
 mod bundle;
 mod deployment;
+mod outcome;
 mod release;
 mod schema;
 mod template;
@@ -20,6 +21,7 @@ pub use bundle::{
     BundlePodTemplate, BundleWorker, ServedWorker, WorkerBundle, WorkerBundleSpec, WorkerBundleStatus, WorkerVariable,
 };
 pub use deployment::{WorkerDeployment, WorkerDeploymentSpec, WorkerDeploymentStatus};
+pub use outcome::Outcome;
 pub use release::{Content, ContentModule, Proof, ProofState, WorkerRelease, WorkerReleaseSpec, WorkerReleaseStatus};
 pub use template::{Binding, Module, ModuleType, SecretKey, ServiceTarget, Source, WorkerTemplate};
 

@@ -1,1 +1,0 @@
-//! What the runtime is told of workers: its configuration as text.
