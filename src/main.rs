@@ -5,9 +5,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use stationmaster::cli;
-
-/// Where the kubelet looks for the reason of a container's end.
-const TERMINATION_LOG: &str = "/dev/termination-log";
+use stationmaster::commands::TERMINATION_LOG;
 
 fn main() -> ExitCode {
     match stationmaster::run(&cli::parse()) {

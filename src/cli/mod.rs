@@ -1,6 +1,7 @@
 //! The command line as plain data; nothing is opened or decided here.
 
 pub mod address;
+pub mod build_bundle;
 pub mod client;
 pub mod events;
 mod flag;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use address::ListenAddress;
+pub use build_bundle::{BuildStep, ProveArgs};
 pub use client::ClientArgs;
 pub use events::EventArgs;
 pub use gateway::GatewayArgs;
@@ -84,6 +86,9 @@ pub enum Command {
     Render(RenderCommand),
     /// Print what the webhooks would answer, without a cluster; fails when something is refused.
     Review(Box<ReviewArgs>),
+    /// Do one step of a build Job of workers, in a container of its pod.
+    #[command(subcommand)]
+    BuildBundle(BuildStep),
 }
 
 /// Flags of `crds`.

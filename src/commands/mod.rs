@@ -9,3 +9,6 @@ pub mod manifests;
 pub mod render;
 pub mod review;
 pub mod workers;
+
+/// Where the kubelet looks for what a container says at its end.
+pub const TERMINATION_LOG: &str = "/dev/termination-log";

@@ -13,7 +13,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 pub use folder::{Folder, write_config};
-pub use trial::{Limits, prove};
+pub use trial::{Limits, prove, prove_files};
 
 /// How long `--version` may take; it takes milliseconds, and a second where the binary has yet to come from the disk.
 const VERSION_TIMEOUT: Duration = Duration::from_secs(20);
@@ -39,6 +39,9 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// There is nowhere to write what it is to read.
+    #[error("cannot write what workerd is to read")]
+    Folder(#[source] io::Error),
     /// It runs, and is something else.
     #[error("{} --version printed {printed:?}, not workerd and a day", path.display())]
     NotWorkerd {

@@ -1,5 +1,6 @@
 //! One trial: the runtime loads what a configuration names, with what it may take of time and memory.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -10,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::Child;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::{Error, command};
+use super::{Error, Folder, command};
 use crate::api::names::runtime_service;
 use crate::api::workers::Outcome;
 
@@ -66,6 +67,34 @@ pub async fn prove(workerd: &Path, folder: &Path, file: &str, limits: Limits) ->
     let (end, text) = tokio::join!(watched(&mut child, limits), beginning(stderr));
     let end = end.map_err(|source| Error::Follow { path: path(), source })?;
     Ok(outcome(end, text, limits))
+}
+
+/// The same of files that are not on the disk, each a process, with the modules of each folder in their order; until one
+/// is refused.
+///
+/// # Errors
+/// As of [`prove`]; and when no folder can be made for it.
+pub async fn prove_files(
+    workerd: &Path,
+    files: &BTreeMap<String, String>,
+    modules: &[(&str, &[&[u8]])],
+    limits: Limits,
+) -> Result<Outcome, Error> {
+    let written = Folder::new().and_then(|folder| {
+        folder.write_config(files)?;
+        for (name, contents) in modules {
+            folder.write_modules(name, contents)?;
+        }
+        Ok(folder)
+    });
+    let folder = written.map_err(Error::Folder)?;
+    for file in files.keys() {
+        let outcome = prove(workerd, folder.path(), file, limits).await?;
+        if outcome != Outcome::Passed {
+            return Ok(outcome);
+        }
+    }
+    Ok(Outcome::Passed)
 }
 
 fn outcome(end: End, text: String, limits: Limits) -> Outcome {
