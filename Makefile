@@ -1,6 +1,7 @@
 # The only entry point, for people and for CI. `make` alone prints what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test check build lint crds certs image cluster cluster-down deploy e2e bench clean template-golden
+.PHONY: help run test check build lint crds certs image worker-runtime cluster cluster-down deploy e2e bench clean \
+        template-golden FORCE
 
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/stationmaster
 TOOLS := $(CACHE)/tools
@@ -8,6 +9,10 @@ DENY_VERSION := 0.20.2
 MACHETE_VERSION := 0.9.2
 HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 CARGO ?= cargo
+# What images are built as: release, or quick, which takes half the time and makes a slower program.
+PROFILE ?= release
+STATIC := target/$(HOST)/$(PROFILE)/stationmaster
+SOURCES := Cargo.toml Cargo.lock $(shell find src -type f)
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,13 +54,28 @@ certs: build ## a development authority and certificate for localhost, in certs/
 
 image: target/stationmaster.oci.tar ## the container image: by Docker where an engine answers, else as an OCI archive
 
-target/stationmaster.oci.tar: Cargo.toml Cargo.lock Dockerfile manifests/image $(shell find src -type f)
+target/stationmaster.oci.tar: $(SOURCES) Dockerfile manifests/image manifests/oci.sh target/profile-of-images
 	@if docker info >/dev/null 2>&1; then \
 	  docker build -t stationmaster:dev . && docker save stationmaster:dev -o $@; \
 	else \
-	  RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --release --locked --target $(HOST) && \
-	  manifests/image target/$(HOST)/release/stationmaster docker.io/library/stationmaster:dev $@; \
+	  $(MAKE) --no-print-directory $(STATIC) && \
+	  manifests/image $(STATIC) docker.io/library/stationmaster:dev $@; \
 	fi
+
+worker-runtime: target/worker-runtime.tar ## the image that workers and their build Jobs run in, as an OCI archive
+
+target/worker-runtime.tar: $(SOURCES) manifests/worker-runtime manifests/oci.sh tests/cluster/workerd target/profile-of-images
+	@$(MAKE) --no-print-directory $(STATIC)
+	@workerd=$${WORKERD:-$$(tests/cluster/workerd)} && \
+	  manifests/worker-runtime "$$workerd" $(STATIC) docker.io/library/stationmaster-worker-runtime:dev $@
+
+$(STATIC): $(SOURCES)
+	RUSTFLAGS="-C target-feature=+crt-static" $(CARGO) build --profile $(PROFILE) --locked --target $(HOST)
+	@touch $@
+
+# An image of one profile is none of another.
+target/profile-of-images: FORCE
+	@mkdir -p target && { echo $(PROFILE) | cmp -s - $@ || echo $(PROFILE) >$@; }
 
 cluster: ## the local cluster, started or reused
 	@tests/cluster/up
