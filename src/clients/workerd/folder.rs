@@ -19,7 +19,7 @@ impl Folder {
     /// When it cannot be made.
     pub fn new() -> io::Result<Self> {
         let mut random = [0; 8];
-        getrandom::fill(&mut random).map_err(io::Error::other)?;
+        getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
         let name = format!("stationmaster-workers-{:016x}", u64::from_ne_bytes(random));
         let path = std::env::temp_dir().join(name);
         DirBuilder::new().mode(0o700).create(&path)?;

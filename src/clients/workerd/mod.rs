@@ -1,6 +1,8 @@
-//! The door to workerd: a process that proves a configuration, and is ended at its limits.
+//! The door to workerd: a process that proves a configuration, and is ended at its limits; and one that serves on this
+//! machine.
 
 mod folder;
+mod serving;
 mod trial;
 
 use std::io;
@@ -13,6 +15,7 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 pub use folder::{Folder, write_config};
+pub use serving::{Serving, serve};
 pub use trial::{Limits, prove, prove_files};
 
 /// How long `--version` may take; it takes milliseconds, and a second where the binary has yet to come from the disk.
@@ -77,6 +80,16 @@ pub async fn version(workerd: &Path) -> Result<String, Error> {
     }
 }
 
+/// A name without a slash is looked for in PATH, as a shell does it.
+fn located(workerd: &Path) -> PathBuf {
+    if workerd.components().count() > 1 {
+        return workerd.to_owned();
+    }
+    let folders = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = std::env::split_paths(&folders).map(|folder| folder.join(workerd));
+    found.find(|path| path.is_file()).unwrap_or_else(|| workerd.to_owned())
+}
+
 /// `2026-11-17`.
 fn is_day(text: &str) -> bool {
     let shape = "0000-00-00";
@@ -86,7 +99,7 @@ fn is_day(text: &str) -> bool {
 
 /// Runs with nothing of ours: no variable, no input, a process group of its own. It ends when it is dropped.
 fn command(workerd: &Path) -> Command {
-    let mut command = Command::new(workerd);
+    let mut command = Command::new(located(workerd));
     command
         .env_clear()
         .stdin(Stdio::null())
@@ -106,6 +119,14 @@ mod tests {
         assert!(is_day("2026-11-17"));
         for text in ["", "2026-11-1", "2026/11/17", "2026-11-17 ", "v1.20261117"] {
             assert!(!is_day(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bare_name_is_looked_for() {
+        assert!(located(Path::new("sh")).is_absolute());
+        for path in ["nothing-of-that-name", "./sh", "/nowhere/workerd"] {
+            assert_eq!(located(Path::new(path)), Path::new(path));
         }
     }
 
