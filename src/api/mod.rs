@@ -2,6 +2,7 @@
 
 pub mod cloud_event;
 pub mod dispatch;
+pub mod download;
 pub mod gateway;
 pub mod hook;
 pub mod key;

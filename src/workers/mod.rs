@@ -1,13 +1,18 @@
 //! The domain of workers: which release a WorkerDeployment is, what the runtime is told of it, what a bundle becomes and
 //! what is said about all that. Decisions only; nothing here awaits, reads a clock or reaches outside.
 
+pub mod code;
 pub mod config;
+pub mod content;
 pub mod convert;
 pub mod default;
+pub mod module_type;
 pub mod port;
 pub mod prefix;
 pub mod proof;
+pub mod reach;
 pub mod release;
 pub mod runtime;
 pub mod runtime_image;
+pub mod source;
 pub mod validate;

@@ -1,1 +1,0 @@
-//! The door to S3: objects below a bucket, within limits.
