@@ -1,5 +1,7 @@
 //! The doors to the outside. Nothing is decided here, and nothing but these modules opens a connection.
 
+pub mod allowance;
+mod authorities;
 pub mod bucket;
 pub mod cluster;
 pub mod fetch;

@@ -7,14 +7,13 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
 use hyper::http::uri::Scheme;
 use hyper::http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
-use hyper_rustls::{ConfigBuilderExt, HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use rustls::crypto::ring;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::time::timeout;
 
+use super::authorities::{chain, trusting};
 use crate::api::cloud_event::CloudEvent;
 
 /// A sink that has not answered by then has not taken the event.
@@ -131,31 +130,6 @@ impl Sink {
         }
         self.client.request(request).await.map_err(|error| chain(&error))
     }
-}
-
-/// Trusts the system's authorities, where that matters.
-fn trusting(is_secure: bool) -> Result<ClientConfig, String> {
-    let builder = ClientConfig::builder_with_provider(ring::default_provider().into());
-    let builder = builder.with_safe_default_protocol_versions();
-    let builder = builder.map_err(|error| error.to_string())?;
-    let nobody = "is https, and no certificate authorities are here: set SSL_CERT_FILE, or say http";
-    let builder = if is_secure {
-        builder.with_native_roots().map_err(|_| nobody.to_owned())?
-    } else {
-        builder.with_root_certificates(RootCertStore::empty())
-    };
-    Ok(builder.with_no_client_auth())
-}
-
-/// The client says little itself; the cause that helps is further down.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]
