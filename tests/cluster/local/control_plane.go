@@ -158,7 +158,8 @@ func (c *cluster) auditPolicy() string {
 	return c.path("config", "audit.yaml")
 }
 
-// writeAuditPolicy has every request logged that changes something, by its answer: one line each.
+// writeAuditPolicy has every request logged that changes something, by its answer: one line each. The status of a ResourceSet
+// is logged with what was stored, so that a reader of it can tell whether the log has come as far.
 func (c *cluster) writeAuditPolicy() error {
 	if !c.audit {
 		return nil
@@ -168,6 +169,9 @@ kind: Policy
 omitStages: [RequestReceived]
 omitManagedFields: true
 rules:
+- level: RequestResponse
+  verbs: [update]
+  resources: [{group: resources.stationmaster.dev, resources: [resourcesets/status]}]
 - level: Metadata
   verbs: [create, update, patch, delete, deletecollection]
 - level: None
