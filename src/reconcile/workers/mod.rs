@@ -1,5 +1,8 @@
 //! Workers: the accounts, whose WorkerDeployments become a bundle, and the bundles, which become what runs.
 
+mod accounts;
+mod queue;
+
 use std::path::PathBuf;
 
 use k8s_openapi::api::core::v1::Secret;
@@ -32,6 +35,6 @@ pub struct Workers {
 }
 
 /// Runs the controllers until `stop`.
-pub(super) async fn run(_shared: &Shared, _workers: &Workers, stop: CancellationToken) {
-    stop.cancelled().await;
+pub(super) async fn run(shared: &Shared, workers: &Workers, stop: CancellationToken) {
+    accounts::run(shared, workers, stop).await;
 }
