@@ -55,6 +55,14 @@ pub mod label {
     pub const BUILD: &str = "workers.stationmaster.dev/build";
 }
 
+/// Secrets of ours.
+pub mod secret {
+    /// In each namespace with bundles that refer to Secrets: the key of the digests of these.
+    pub const WORKERS_KEY: &str = "stationmaster-workers-key";
+    /// Where it has that key.
+    pub const WORKERS_KEY_DATA: &str = "key";
+}
+
 /// What a pod behind a gateway gets; all names are upstream's.
 pub mod injected {
     /// The container that changes the routes before the pod starts.
@@ -131,6 +139,8 @@ pub mod annotation {
     pub const WORKERS_V1ALPHA1: &str = "workers.stationmaster.dev/v1alpha1";
     /// On pods of a bundle: keyed digest of the Secrets that it refers to, so that a change of them rolls out.
     pub const SECRETS_DIGEST: &str = "workers.stationmaster.dev/secrets";
+    /// On what a bundle becomes: digest of everything that was wanted of it when it was applied.
+    pub const APPLIED: &str = "workers.stationmaster.dev/applied";
     /// On pods of a bundle: digest of what they run.
     pub const BUNDLE_DIGEST: &str = "workers.stationmaster.dev/digest";
     /// On a WorkerBundle: the image that ran before, upstream's.
@@ -161,6 +171,8 @@ pub mod condition_type {
     pub const BUILT: &str = "Built";
     /// Of a WorkerDeployment: another release than the current one serves, or none.
     pub const DEGRADED: &str = "Degraded";
+    /// Of a WorkerBundle: its Ingress, or its HTTPRoutes, lead to it.
+    pub const ROUTED: &str = "Routed";
     /// Of a WorkerRelease: the runtime takes it.
     pub const PROVED: &str = "Proved";
     /// The Job has ended well (True) or not (False).

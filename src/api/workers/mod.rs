@@ -4,7 +4,9 @@
 mod account;
 mod bundle;
 mod deployment;
+mod http_route;
 mod outcome;
+pub mod pod;
 mod release;
 mod schema;
 mod template;
@@ -21,6 +23,7 @@ pub use bundle::{
     BundlePodTemplate, BundleWorker, ServedWorker, WorkerBundle, WorkerBundleSpec, WorkerBundleStatus, WorkerVariable,
 };
 pub use deployment::{WorkerDeployment, WorkerDeploymentSpec, WorkerDeploymentStatus};
+pub use http_route::{HTTPRoute, HttpRouteSpec};
 pub use outcome::Outcome;
 pub use release::{Content, ContentModule, Proof, ProofState, WorkerRelease, WorkerReleaseSpec, WorkerReleaseStatus};
 pub use template::{Binding, Module, ModuleType, SecretKey, ServiceTarget, Source, WorkerTemplate};
