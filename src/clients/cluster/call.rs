@@ -6,7 +6,9 @@ use hyper::http::{HeaderValue, Request, header};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
-use kube::api::{DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{
+    DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions, ValidationDirective,
+};
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
@@ -171,6 +173,30 @@ impl Cluster {
             .call::<Metadata>("patch", (&K::kind(&()), namespace, name), built)
             .await?
             .metadata)
+    }
+
+    /// Applies a whole object of ours server-side, taking its fields from whoever has them, and returns it as it is stored.
+    ///
+    /// # Errors
+    /// Every failure.
+    pub async fn apply_own<K>(&self, namespace: &str, name: &str, object: &Value) -> Result<Value, Error>
+    where
+        K: Resource<DynamicType = ()>,
+    {
+        let params = PatchParams {
+            force: true,
+            field_manager: Some(FIELD_MANAGER.into()),
+            field_validation: Some(ValidationDirective::Strict),
+            ..PatchParams::default()
+        };
+        let built = path::<K>(namespace).patch(name, &params, &Patch::Apply(object));
+        let mut stored = self
+            .call::<Value>("apply", (&K::kind(&()), namespace, name), built)
+            .await?;
+        if let Some(metadata) = stored["metadata"].as_object_mut() {
+            metadata.remove("managedFields");
+        }
+        Ok(stored)
     }
 
     /// Deletes exactly the object that was seen, as it was seen; one that is already gone is a success.

@@ -1,7 +1,6 @@
 //! Workers: the accounts, whose WorkerDeployments become a bundle, and the bundles, which become what runs.
 
-mod accounts;
-mod queue;
+mod bundle;
 
 use std::path::PathBuf;
 
@@ -34,7 +33,12 @@ pub struct Workers {
     pub allow_private: bool,
 }
 
-/// Runs the controllers until `stop`.
+/// Runs the controllers until `stop`; what ends before begins anew.
 pub(super) async fn run(shared: &Shared, workers: &Workers, stop: CancellationToken) {
-    accounts::run(shared, workers, stop).await;
+    let bundles = async {
+        while !stop.is_cancelled() {
+            bundle::run(shared, workers, stop.child_token()).await;
+        }
+    };
+    bundles.await;
 }
