@@ -435,7 +435,9 @@ fn the_committed_crds_are_applied_by_a_plain_apply() {
     let plane = ControlPlane::start();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
     plane.kubectl(&["apply", "-f", folder]);
-    plane.until_served();
+    for condition in ["jsonpath={.status.acceptedNames.kind}", "condition=established"] {
+        plane.kubectl(&["wait", "--for", condition, "--timeout=30s", "crd", "--all"]);
+    }
     for crd in plane.get(&["crd"])["items"].as_array().expect("items") {
         let conditions = crd["status"]["conditions"].as_array().expect("conditions");
         assert!(

@@ -56,6 +56,7 @@ impl Process {
             resources: None,
             clients: None,
             gateways: None,
+            workers: None,
         };
         let run = reconcile::run(shared, stop.clone());
         let task = async move {

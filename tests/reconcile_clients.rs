@@ -57,6 +57,7 @@ impl Process {
             dispatch: None,
             resources: None,
             gateways: None,
+            workers: None,
             clients: Some(clients),
         };
         let run = reconcile::run(shared, stop);

@@ -71,6 +71,7 @@ impl Process {
             dispatch: None,
             resources: None,
             clients: None,
+            workers: None,
             gateways: Some(PodGateways {
                 stored,
                 namespaces,

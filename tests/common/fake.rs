@@ -433,10 +433,15 @@ impl Fake {
 
     fn patch(&self, call: &Call, body: &Bytes) -> Response {
         let changes: Value = serde_json::from_slice(body).unwrap();
-        let mut store = self.store();
-        let Some(mut object) = store.objects.get(&call.key()).cloned() else {
-            return status(404, "NotFound", "not found");
+        // Only a server-side apply can be forced; who owns which field is not kept.
+        let is_apply = call.parameter("force") == Some("true");
+        let stored = self.store().objects.get(&call.key()).cloned();
+        let mut object = match stored {
+            Some(object) => object,
+            None if is_apply => return json_response(StatusCode::CREATED, &self.put(&call.plural, changes)),
+            None => return status(404, "NotFound", "not found"),
         };
+        let mut store = self.store();
         let uid = &changes["metadata"]["uid"];
         if !uid.is_null() && *uid != object["metadata"]["uid"] {
             return status(409, "Conflict", "the UID is another one");
@@ -445,7 +450,11 @@ impl Fake {
         if !version.is_null() && *version != object["metadata"]["resourceVersion"] {
             return status(409, "Conflict", "the object has been modified");
         }
+        let before = object.clone();
         merge(&mut object, &changes);
+        if is_apply && object == before {
+            return json_response(StatusCode::OK, &object);
+        }
         json_response(StatusCode::OK, &store.apply(&call.plural, object, &self.shared.version))
     }
 
