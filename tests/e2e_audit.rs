@@ -58,11 +58,8 @@ fn create_pod(plane: &ControlPlane, namespace: &str, name: &str, labels: &Value)
     pod["kind"] = json!("Pod");
     pod["metadata"]["name"] = json!(name);
     pod["metadata"]["labels"] = labels.clone();
-    // The namespace's account is not there at once.
-    eventually("a pod", || {
-        let output = plane.try_kubectl(&["-n", namespace, "create", "-f", "-"], &pod.to_string());
-        output.status.success().then_some(())
-    });
+    let created = plane.try_kubectl(&["-n", namespace, "create", "-f", "-"], &pod.to_string());
+    assert!(created.status.success(), "{created:?}");
 }
 
 fn serving(plane: &ControlPlane, folder: &Path, flags: &[&str]) -> Process {

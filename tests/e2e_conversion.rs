@@ -435,9 +435,7 @@ fn the_committed_crds_are_applied_by_a_plain_apply() {
     let plane = ControlPlane::start();
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
     plane.kubectl(&["apply", "-f", folder]);
-    for condition in ["jsonpath={.status.acceptedNames.kind}", "condition=established"] {
-        plane.kubectl(&["wait", "--for", condition, "--timeout=30s", "crd", "--all"]);
-    }
+    plane.until_served();
     for crd in plane.get(&["crd"])["items"].as_array().expect("items") {
         let conditions = crd["status"]["conditions"].as_array().expect("conditions");
         assert!(

@@ -204,13 +204,13 @@ fn one_of_two_replicas_leads_and_the_other_takes_over() {
     first.spawn();
     plane.apply(&execution("one"));
     in_phase(&plane, "one", "Running");
-    second.spawn();
     let holder = || {
         plane.get(&["lease", "stationmaster"])["spec"]["holderIdentity"]
             .as_str()
             .map(ToOwned::to_owned)
     };
     let leader = holder();
+    second.spawn();
     first.kill();
     plane.apply(&execution("two"));
     in_phase(&plane, "two", "Running");

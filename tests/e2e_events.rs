@@ -31,11 +31,17 @@ fn event(id: &str, data: &Value) -> String {
     json!({"specversion": "1.0", "id": id, "source": "/tests", "type": type_, "data": data}).to_string()
 }
 
-/// Sends until the server knows its clients, which is soon; a gateway that has just been applied is waited for by it.
+/// Sends an event in structured mode until it is answered.
 fn deliver(web: u16, body: &str) -> http::Answer {
+    deliver_to(web, "/", "content-type: application/cloudevents+json", body)
+}
+
+/// Repeats a delivery as the contract says: until the server knows its clients, and while the pod is not there yet. A
+/// gateway that has just been applied is waited for by it.
+fn deliver_to(web: u16, path: &str, headers: &str, body: &str) -> http::Answer {
     eventually("an answer", || {
-        let answer = http::post(web, "/", "content-type: application/cloudevents+json", body)?;
-        (answer.status != 503).then_some(answer)
+        let answer = http::post(web, path, headers, body)?;
+        (![409, 503].contains(&answer.status)).then_some(answer)
     })
 }
 
@@ -55,7 +61,7 @@ fn an_event_becomes_a_pod_and_ends_it() {
     );
     let headers = "ce-specversion: 1.0\r\nce-id: 2\r\nce-source: /tests\r\nce-type: io.podgateway.client.pending\r\n\
                    content-type: application/json";
-    let binary = http::post(server.web, "/events", headers, &data.to_string()).unwrap();
+    let binary = deliver_to(server.web, "/events", headers, &data.to_string());
     assert!(binary.status == 200 && binary.head.contains(DONE), "{}", binary.head);
     for answer in [&structured, &binary] {
         let data: Value = serde_json::from_str(&answer.body).unwrap();

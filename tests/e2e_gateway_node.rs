@@ -74,7 +74,7 @@ fn a_job_behind_a_gateway_completes() {
         "wait",
         "--for=condition=complete",
         &job,
-        "--timeout=90s",
+        "--timeout=300s",
     ]);
     let log = |container: &str| plane.kubectl(&["-n", NAMESPACE, "logs", &job, "-c", container]);
     assert!(log("app").contains("nameserver 192.0.2.53"), "{}", log("app"));
@@ -108,7 +108,7 @@ fn is_done(plane: &ControlPlane, gateway: &str, (head, body): &(String, Value)) 
         NAMESPACE,
         "wait",
         "--for=condition=Ready",
-        "--timeout=90s",
+        "--timeout=300s",
         &running,
     ]);
     let found = plane.get(&["-n", NAMESPACE, "pod", pod]);

@@ -114,7 +114,7 @@ fn the_sample_runs_against_the_server_in_the_cluster() {
     let forward = Forward::start(&plane, "stationmaster", "service/stationmaster");
     let name = execute(forward.port, &namespace, "jobtemplate-sample", "my test payload");
     assert_eq!(log_of(&plane, &namespace, &name), "my test payload\n");
-    plane.kubectl(&["delete", "namespace", "stationmaster", "--timeout=60s"]);
+    plane.kubectl(&["delete", "namespace", "stationmaster", "--timeout=300s"]);
 }
 
 #[test]
@@ -131,14 +131,14 @@ fn the_dispatchers_own_deployment_runs_with_our_image() {
         "rollout",
         "status",
         "deployment/dispatcher-controller-manager",
-        "--timeout=90s",
+        "--timeout=300s",
     ]);
     let namespace = plane.namespace();
     plane.apply_in(&namespace, &README_TEMPLATE.replace("VERSION", "v1alpha1"));
     let forward = Forward::start(&plane, "dispatcher-system", "service/dispatcher-web");
     let name = execute(forward.port, &namespace, "jobtemplate-sample", "my test payload");
     assert_eq!(log_of(&plane, &namespace, &name), "$PAYLOAD\n");
-    plane.kubectl(&["delete", "namespace", "dispatcher-system", "--timeout=60s"]);
+    plane.kubectl(&["delete", "namespace", "dispatcher-system", "--timeout=300s"]);
 }
 
 /// The node with our CRDs, while no `make run` of this checkout uses it.
@@ -184,7 +184,7 @@ fn log_of(plane: &ControlPlane, namespace: &str, execution: &str) -> String {
         "wait",
         "--for=condition=complete",
         &job,
-        "--timeout=60s",
+        "--timeout=300s",
     ]);
     plane.kubectl(&["-n", namespace, "logs", &job])
 }

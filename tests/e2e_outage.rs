@@ -65,7 +65,7 @@ fn a_dead_server_stops_only_new_templates_and_executions() {
     eventually("the garbage collector at work", || {
         (count(&plane, "jobs") == 1).then_some(())
     });
-    plane.kubectl(&["delete", "namespace", "outage", "--timeout=60s"]);
+    plane.kubectl(&["delete", "namespace", "outage", "--timeout=180s"]);
 
     server.spawn();
     plane.apply(&OBJECTS.replace("outage", "afterwards"));

@@ -96,6 +96,9 @@ fn a_gateway_is_in_force_a_moment_after_kubectl_has_stored_it() {
         (nameserver(&pod) == Some("10.0.0.1")).then_some(())
     });
     for (round, address) in ["10.0.0.2", "10.0.0.3", "10.0.0.4"].into_iter().enumerate() {
+        let asked = Instant::now();
+        marked(&plane, &namespace, "foo").unwrap();
+        let question = asked.elapsed();
         plane.apply(&gateway("foo", address).to_string());
         let stored = Instant::now();
         eventually("the change", || {
@@ -104,7 +107,11 @@ fn a_gateway_is_in_force_a_moment_after_kubectl_has_stored_it() {
         });
         let took = stored.elapsed();
         println!("round {round}: in force {took:.2?} after kubectl had stored it, a dry run included");
-        assert!(took < Duration::from_secs(1), "{took:?}");
+        // What a question takes is the machine's matter.
+        assert!(
+            took < question * 3 + Duration::from_secs(3),
+            "{took:?}, a question {question:?}"
+        );
     }
     // Where it is a sidecar beside 1.29 and later, it is an init container.
     let pod = eventually("a native sidecar", || {
@@ -263,9 +270,9 @@ fn a_name_that_stops_resolving_stops_no_pod() {
         let pod = created().ok()?;
         (nameserver(&pod) == Some("10.0.0.53")).then_some(())
     });
-    std::fs::write(folder.path().join("hosts"), "127.0.0.1 localhost\n").unwrap();
     let unresolved = || metric(metrics, "stationmaster_gateway_unresolved_names");
     let before = unresolved();
+    std::fs::write(folder.path().join("hosts"), "127.0.0.1 localhost\n").unwrap();
     eventually("the name to fail", || (unresolved() != before).then_some(()));
     let pod = created().unwrap();
     assert_eq!(nameserver(&pod), Some("10.0.0.53"), "the last good address stays");

@@ -6,7 +6,6 @@
 mod common;
 
 use common::cluster::{ControlPlane, eventually};
-use common::http;
 use common::server::Server;
 use serde_json::{Value, json};
 
@@ -47,27 +46,7 @@ fn created(plane: &ControlPlane, namespace: &str, pod: &Value) -> Result<bool, S
 
 /// How many reviews of pods the server has answered.
 fn reviews(server: &Server) -> u64 {
-    let page = http::get(server.health, "/metrics").unwrap().body;
-    let lines = page
-        .lines()
-        .filter(|line| line.starts_with("stationmaster_requests_total{") && line.contains("route=\"/mutate-pods\""));
-    lines
-        .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
-        .sum()
-}
-
-/// Waits for the service account of a namespace, without which no pod is created.
-fn with_account(plane: &ControlPlane, namespace: &str) {
-    let account = ["get", "serviceaccount", "default", "-n", namespace];
-    eventually("a service account", || {
-        plane.try_kubectl(&account, "").status.success().then_some(())
-    });
-}
-
-fn namespace(plane: &ControlPlane) -> String {
-    let namespace = plane.namespace();
-    with_account(plane, &namespace);
-    namespace
+    server.requests("/mutate-pods")
 }
 
 fn started(flags: &[&str]) -> (ControlPlane, Server, String) {
@@ -75,7 +54,7 @@ fn started(flags: &[&str]) -> (ControlPlane, Server, String) {
     let mut server = Server::prepare(&plane, &GATEWAY);
     server.spawn();
     server.register_with(&plane, flags);
-    let namespace = namespace(&plane);
+    let namespace = plane.namespace();
     (plane, server, namespace)
 }
 
@@ -83,7 +62,7 @@ fn started(flags: &[&str]) -> (ControlPlane, Server, String) {
 fn only_marked_pods_are_asked_about_and_only_labelled_ones_need_the_answer() {
     let (plane, mut server, namespace) = started(&["--exclude-namespace=kube-public"]);
     for system in ["kube-system", "kube-public"] {
-        with_account(&plane, system);
+        plane.until_account(system);
     }
     let [labelled, annotated] = marked();
     eventually("a gateway", || {
@@ -135,7 +114,7 @@ fn a_default_gateway_is_for_every_pod_of_the_namespaces_that_want_one() {
     eventually("a gateway", || created(&plane, &namespace, &bare).ok().filter(|is| *is));
     let no = pod(&json!({"setGateway": "false"}), &none);
     assert_eq!(created(&plane, &namespace, &no), Ok(false));
-    let (asked, elsewhere) = (reviews(&server), self::namespace(&plane));
+    let (asked, elsewhere) = (reviews(&server), plane.namespace());
     for pod in marked() {
         assert_eq!(created(&plane, &elsewhere, &pod), Ok(false));
     }

@@ -33,7 +33,7 @@ async fn sigterm_loses_no_request() {
     let flags = [
         "--health-probe-bind-address=127.0.0.1:0",
         "--metrics-bind-address=0",
-        "--drain-seconds=3",
+        "--drain-seconds=15",
     ];
     let process = webhooks(folder.path(), &flags);
     let (webhook, health) = (process.address("webhook"), process.address("health"));

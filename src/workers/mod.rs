@@ -1,7 +1,10 @@
 //! The domain of workers: which release a WorkerDeployment is, what the runtime is told of it, what a bundle becomes and
 //! what is said about all that. Decisions only; nothing here awaits, reads a clock or reaches outside.
 
+pub mod build;
+pub mod choice;
 pub mod code;
+pub mod composition;
 pub mod config;
 pub mod content;
 pub mod convert;
@@ -16,4 +19,5 @@ pub mod runtime;
 pub mod runtime_image;
 pub mod secrets;
 pub mod source;
+pub mod status;
 pub mod validate;

@@ -54,24 +54,40 @@ impl ControlPlane {
         plane
     }
 
-    /// Our CRDs, and no webhooks: what a server needs before it starts.
+    /// Our CRDs, in use, and no webhooks: what a server needs before it starts.
     pub fn with_crds(self) -> Self {
         let ours = ["-l", "app.kubernetes.io/part-of=stationmaster"];
         let webhooks = "validatingwebhookconfigurations,mutatingwebhookconfigurations";
         self.kubectl(&[&["delete", webhooks, "--ignore-not-found"], &ours[..]].concat());
         self.apply(&stationmaster(&["crds"], ""));
-        // A CRD so new that it has no conditions yet fails the second wait.
-        for condition in ["jsonpath={.status.acceptedNames.kind}", "condition=established"] {
-            self.kubectl(&[&["wait", "--for", condition, "--timeout=30s", "crd"], &ours[..]].concat());
-        }
+        self.until_served();
         self
     }
 
-    /// A namespace of the test's own, which the next `make cluster-down` takes away.
+    /// Waits until every kind that has a CRD is served, and kubectl hears of it; the one comes without the other.
+    pub fn until_served(&self) {
+        let kinds = self.kubectl(&["get", "crd", "-o", "jsonpath={.items[*].metadata.name}"]);
+        let all = ["get", &kinds.replace(' ', ","), "--all-namespaces"];
+        eventually("our kinds", || {
+            (kinds.is_empty() || self.try_kubectl(&all, "").status.success()).then_some(())
+        });
+    }
+
+    /// A namespace of the test's own, in which pods can be created; the next `make cluster-down` takes it away.
     pub fn namespace(&self) -> String {
         let manifest = "{apiVersion: v1, kind: Namespace, metadata: {generateName: test-}}";
         let arguments = ["create", "-o", "jsonpath={.metadata.name}", "-f", "-"];
-        accepted(&arguments, &self.try_kubectl(&arguments, manifest))
+        let namespace = accepted(&arguments, &self.try_kubectl(&arguments, manifest));
+        self.until_account(&namespace);
+        namespace
+    }
+
+    /// Waits for the service account of a namespace, without which no pod is created.
+    pub fn until_account(&self, namespace: &str) {
+        let account = ["get", "serviceaccount", "default", "-n", namespace];
+        eventually("a service account", || {
+            self.try_kubectl(&account, "").status.success().then_some(())
+        });
     }
 
     pub fn kubeconfig(&self) -> PathBuf {
@@ -124,6 +140,7 @@ impl ControlPlane {
     /// Starts what has died since, at the same ports and with the same data.
     pub fn restart(&self) {
         self.script("up", &["--tier", "api", "--with", &std::process::id().to_string()]);
+        self.until_served();
     }
 
     fn script(&self, name: &str, arguments: &[&str]) {
@@ -169,14 +186,17 @@ pub fn stationmaster(arguments: &[&str], input: &str) -> String {
     accepted(arguments, &output)
 }
 
-/// Asks until the answer is there, for at most a minute; between two questions it yields the processor.
+/// What is waited for comes; how soon is up to the machine and what else it does.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Asks until the answer is there, for at most three minutes; between two questions it yields the processor.
 pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(60);
+    let end = Instant::now() + PATIENCE;
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(Instant::now() < end, "a minute has passed without {what}");
+        assert!(Instant::now() < end, "{PATIENCE:?} have passed without {what}");
         std::thread::park_timeout(Duration::from_millis(20));
     }
 }

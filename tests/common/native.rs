@@ -35,6 +35,18 @@ pub struct Native {
     home: TempDir,
 }
 
+/// A request that was to change something, as the API server tells of it.
+pub struct Write {
+    /// `patch configmaps NAME-b/settings`
+    pub what: String,
+    /// The status of the answer, which nobody may have waited for.
+    pub code: u64,
+    /// Every process has a token of its own.
+    pub token: String,
+    /// That of the object, where what was stored is told too.
+    version: Value,
+}
+
 struct Running {
     process: Process,
     health: u16,
@@ -46,7 +58,17 @@ impl Native {
     pub fn new(name: &'static str) -> Self {
         let native = Self::without_rights(name);
         native.bind(name, "cluster-admin");
+        let user = format!("--as={}", native.user());
+        // The API server takes note of a binding a moment after it is stored.
+        eventually("every right", || {
+            let may = native.plane.try_kubectl(&["auth", "can-i", "*", "*", &user], "");
+            may.status.success().then_some(())
+        });
         native
+    }
+
+    fn user(&self) -> String {
+        format!("system:serviceaccount:default:{}", self.name)
     }
 
     /// The same for a user that may do nothing.
@@ -56,8 +78,6 @@ impl Native {
         let templates = home.path().join("templates");
         fill(&templates);
         plane.kubectl(&["create", "serviceaccount", name]);
-        let token = plane.kubectl(&["create", "token", name]);
-        fs::write(home.path().join("kubeconfig"), kubeconfig(&plane, &token)).unwrap();
         Self {
             plane,
             name,
@@ -138,8 +158,11 @@ impl Native {
 
     /// Starts the process, which may not become ready.
     pub fn start(&mut self, flags: &[&str]) {
+        let token = self.plane.kubectl(&["create", "token", self.name]);
+        let file = self.home.path().join("kubeconfig");
+        fs::write(&file, kubeconfig(&self.plane, &token)).unwrap();
         let templates = format!("--templates-folder={}", self.templates.display());
-        let kubeconfig = format!("--kubeconfig={}", self.home.path().join("kubeconfig").display());
+        let kubeconfig = format!("--kubeconfig={}", file.display());
         let (label, set) = (
             format!("--label={}", self.label()),
             format!("--resource-set={}", self.name),
@@ -177,6 +200,17 @@ impl Native {
         self.process = None;
     }
 
+    /// From now on only later changes are seen.
+    pub fn forget_changes(&self) {
+        self.process.as_ref().unwrap().process.forget();
+    }
+
+    /// Waits until the process, which tells of everything, has seen that the folder changes.
+    pub fn sees_a_change(&self) {
+        let process = &self.process.as_ref().unwrap().process;
+        process.logged("the folder of templates changes");
+    }
+
     /// Waits until the process has applied all there is, and the ResourceSet tells so.
     pub fn complete(&self, namespaces: usize) {
         self.complete_with(namespaces, namespaces * OBJECTS);
@@ -186,27 +220,37 @@ impl Native {
     pub fn complete_with(&self, namespaces: usize, objects: usize) {
         let counts = json!([namespaces, objects, objects, 0, "True"]);
         eventually(&format!("{counts} in {}", self.name), || {
-            let status = self.status();
+            let set = self.resource_set();
+            let status = &set["status"];
             let told = json!([
                 status["namespaces"],
                 status["wanted"],
                 status["applied"],
                 status["failed"],
-                ready(&status)["status"]
+                ready(status)["status"]
             ]);
             // What is told may be what an earlier process has told.
             let known = |state| self.metric(&format!("stationmaster_resources{{state=\"{state}\"}}")) == objects;
-            (told == counts && known("wanted") && known("applied")).then_some(())
+            (told == counts && known("wanted") && known("applied") && self.is_logged(&set)).then_some(())
         });
     }
 
     /// The status of the ResourceSet; nothing, as long as there is none.
     pub fn status(&self) -> Value {
+        self.resource_set()["status"].take()
+    }
+
+    fn resource_set(&self) -> Value {
         let found = self
             .plane
             .kubectl(&["get", "resourcesets", self.name, "--ignore-not-found", "-o", "json"]);
-        let set: Value = serde_json::from_str(&found).unwrap_or_default();
-        set["status"].clone()
+        serde_json::from_str(&found).unwrap_or_default()
+    }
+
+    /// Whether the API server's account has come as far as what it shows: what is stored is seen before it is logged.
+    fn is_logged(&self, set: &Value) -> bool {
+        let version = &set["metadata"]["resourceVersion"];
+        version.is_string() && self.account().iter().any(|write| write.version == *version)
     }
 
     /// Waits until the ResourceSet tells of so many namespaces, and wanted, applied and failed objects.
@@ -236,8 +280,9 @@ impl Native {
     pub fn until_ready(&self, is_ready: bool, reason: &str) {
         eventually(&format!("readiness {is_ready}, {reason}"), || {
             let health = self.process.as_ref()?.health;
-            let answer = http::get(health, "/readyz")?;
-            ((answer.status == 200) == is_ready && ready(&self.status())["reason"] == reason).then_some(())
+            let (answer, set) = (http::get(health, "/readyz")?, self.resource_set());
+            let is_so = (answer.status == 200) == is_ready && ready(&set["status"])["reason"] == reason;
+            (is_so && self.is_logged(&set)).then_some(())
         });
     }
 
@@ -273,10 +318,28 @@ impl Native {
             .collect()
     }
 
-    /// Requests of our process that change something, by the API server's own account and in their order:
-    /// `patch configmaps NAME-b/settings`, with the status when it is a refusal.
+    /// The version of each of them, once the controller of quotas has counted what there is, which it writes into them.
+    pub fn versions(&self) -> BTreeMap<String, Value> {
+        let selector = format!("resources.stationmaster.dev/set={}", self.name);
+        eventually("counted quotas", || {
+            let list = self.plane.get(&["resourcequotas", "--all-namespaces", "-l", &selector]);
+            let mut quotas = list["items"].as_array().unwrap().iter();
+            quotas
+                .all(|quota| quota["status"]["hard"] == quota["spec"]["hard"])
+                .then_some(())
+        });
+        self.each("resourceVersion")
+    }
+
+    /// Requests of our processes that were to change something, by the API server's own account and in its order. It tells
+    /// of a request before the answer is complete; of one whose sender has died it tells when it is done with it.
+    pub fn account(&self) -> Vec<Write> {
+        account_of(&self.plane, self.name)
+    }
+
+    /// The same as `patch configmaps NAME-b/settings`, with the status when it is a refusal.
     pub fn writes(&self) -> Vec<String> {
-        writes_of(&self.plane, self.name)
+        self.account().into_iter().map(told).collect()
     }
 
     /// The same after so many.
@@ -317,11 +380,13 @@ fn ready(status: &Value) -> &Value {
     &status["conditions"][0]
 }
 
-/// What a service account of the namespace `default` has changed, as [`Native::writes`] has it.
-pub fn writes_of(plane: &ControlPlane, account: &str) -> Vec<String> {
-    let user = format!("system:serviceaccount:default:{account}");
+/// What a service account of the namespace `default` was to change, as [`Native::account`] has it.
+pub fn account_of(plane: &ControlPlane, name: &str) -> Vec<Write> {
+    let user = format!("system:serviceaccount:default:{name}");
     let log = fs::read_to_string(plane.folder().join("logs/audit.log")).unwrap();
-    let ours = log.lines().filter(|line| line.contains(&format!("\"{user}\"")));
+    // What has no end yet is being written.
+    let whole = log.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    let ours = whole.lines().filter(|line| line.contains(&format!("\"{user}\"")));
     let events = ours.map(|line| serde_json::from_str::<Value>(line).unwrap());
     // The controllers use the same names in another namespace, and kubectl makes our token.
     events
@@ -330,22 +395,36 @@ pub fn writes_of(plane: &ControlPlane, account: &str) -> Vec<String> {
         .collect()
 }
 
-fn write(event: &Value) -> String {
+/// The same as [`Native::writes`] has it.
+pub fn writes_of(plane: &ControlPlane, name: &str) -> Vec<String> {
+    account_of(plane, name).into_iter().map(told).collect()
+}
+
+fn told(write: Write) -> String {
+    match write.code {
+        200..300 => write.what,
+        code => format!("{} {code}", write.what),
+    }
+}
+
+fn write(event: &Value) -> Write {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let object = &event["objectRef"];
-    let mut write = format!("{} {}", text(&event["verb"]), text(&object["resource"]));
+    let mut what = format!("{} {}", text(&event["verb"]), text(&object["resource"]));
     if object["subresource"].is_string() {
-        write = format!("{write}/{}", text(&object["subresource"]));
+        what = format!("{what}/{}", text(&object["subresource"]));
     }
-    write = format!("{write} {}", text(&object["namespace"]));
-    write = if object["namespace"].is_string() {
-        format!("{write}/{}", text(&object["name"]))
+    what = format!("{what} {}", text(&object["namespace"]));
+    what = if object["namespace"].is_string() {
+        format!("{what}/{}", text(&object["name"]))
     } else {
-        write + &text(&object["name"])
+        what + &text(&object["name"])
     };
-    match event["responseStatus"]["code"].as_u64() {
-        Some(200..300) => write,
-        code => format!("{write} {}", code.unwrap_or_default()),
+    Write {
+        what,
+        code: event["responseStatus"]["code"].as_u64().unwrap_or_default(),
+        token: text(&event["user"]["extra"]["authentication.kubernetes.io/credential-id"][0]),
+        version: event["responseObject"]["metadata"]["resourceVersion"].clone(),
     }
 }
 

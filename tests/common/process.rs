@@ -57,6 +57,11 @@ impl Process {
         Self { child, lines }
     }
 
+    /// Nobody asks any more for what it has said so far.
+    pub fn forget(&self) {
+        self.lines.try_iter().for_each(drop);
+    }
+
     /// The next log line with this message.
     pub fn logged(&self, message: &str) -> Value {
         self.logged_until(message).pop().unwrap()

@@ -25,8 +25,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-/// What is waited for comes at once, or never.
-pub const SOON: Duration = Duration::from_secs(20);
+/// What is waited for comes as soon as the machine can, or never.
+pub const SOON: Duration = Duration::from_secs(180);
 
 /// A review that is allowed without a look at the object.
 pub const REVIEW: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"u-1","operation":"DELETE","kind":{"group":"dispatcher.ivan.vc","version":"v1beta1","kind":"JobTemplate"}}}"#;

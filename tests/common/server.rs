@@ -1,9 +1,12 @@
 //! Our server as a process of a test's own, on free ports, beside a control plane.
 
 use std::fs::File;
-use std::net::TcpListener;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+
+use serde_json::json;
+use tokio::net::TcpSocket;
 
 use super::cluster::{ControlPlane, eventually, stationmaster};
 use super::http;
@@ -18,6 +21,7 @@ pub struct Server {
     arguments: Vec<String>,
     log: PathBuf,
     child: Option<Child>,
+    _ports: [TcpSocket; 3],
 }
 
 impl Server {
@@ -31,7 +35,8 @@ impl Server {
 
     /// Ports and certificates, nothing started.
     pub fn prepare(plane: &ControlPlane, arguments: &[&str]) -> Self {
-        let [webhook, web, health] = free_ports();
+        let ports = [(); 3].map(|()| reserved());
+        let [webhook, web, health] = ports.each_ref().map(|port| port.local_addr().unwrap().port());
         let certificates = plane.folder().join(format!("certificates-{webhook}"));
         stationmaster(
             &["certs", "--out", certificates.to_str().unwrap(), "--host", "127.0.0.1"],
@@ -46,6 +51,7 @@ impl Server {
             kubeconfig: plane.kubeconfig(),
             arguments: arguments.iter().map(ToString::to_string).collect(),
             child: None,
+            _ports: ports,
         }
     }
 
@@ -88,6 +94,47 @@ impl Server {
         let url = format!("--webhook-url=https://127.0.0.1:{}", self.webhook);
         let authority = format!("--ca-file={}", self.authority().display());
         plane.apply(&stationmaster(&[&["manifests", &url, &authority], flags].concat(), ""));
+        plane.until_served();
+        self.until_asked(plane, "JobTemplate");
+        self.until_asked(plane, "JobExecution");
+    }
+
+    /// Waits until the API server asks about objects of a kind, which it begins a moment after it was told to.
+    fn until_asked(&self, plane: &ControlPlane, kind: &str) {
+        let components = self.arguments.iter().find(|argument| argument.contains("admission"));
+        let converts = components.is_none_or(|components| components.contains("conversion"));
+        let (version, routes) = if converts {
+            ("v1alpha1", &["/validate", "/mutate", "/convert"][..])
+        } else {
+            ("v1beta1", &["/validate", "/mutate"][..])
+        };
+        let containers = json!([{"name": "main", "image": "alpine:3"}]);
+        let spec = match kind {
+            "JobTemplate" => json!({"jobTemplate": {"spec": {"template": {"spec": {"containers": containers}}}}}),
+            _ => json!({"jobTemplateName": "none"}),
+        };
+        let object = json!({
+            "apiVersion": format!("dispatcher.ivan.vc/{version}"), "kind": kind,
+            "metadata": {"name": "is-it-asked-about", "namespace": "default"}, "spec": spec,
+        });
+        eventually(&format!("questions about a {kind}"), || {
+            let before: Vec<_> = routes.iter().map(|route| self.requests(route)).collect();
+            plane.try_kubectl(&["create", "--dry-run=server", "-f", "-"], &object.to_string());
+            let mut both = routes.iter().zip(before);
+            both.all(|(route, before)| self.requests(route) > before).then_some(())
+        });
+    }
+
+    /// How many requests of a route it has answered.
+    pub fn requests(&self, route: &str) -> u64 {
+        let page = http::get(self.health, "/metrics").unwrap().body;
+        let route = format!("route=\"{route}\"");
+        let counts = page
+            .lines()
+            .filter(|line| line.starts_with("stationmaster_requests_total{") && line.contains(&route));
+        counts
+            .map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap())
+            .sum()
     }
 
     /// Ends the process at once, as a lost machine would.
@@ -123,8 +170,12 @@ impl Drop for Server {
     }
 }
 
-/// Ports that were free a moment ago, all different.
-fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
+/// Keeps a port on which nobody listens yet, and none but who asks for it by its number ever will. The socket never does:
+/// so the port stays ours while the server is dead.
+fn reserved() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+    // Only now: with it, the port of another such socket might have been drawn.
+    socket.set_reuseaddr(true).unwrap();
+    socket
 }

@@ -1,6 +1,8 @@
 //! Workers: the accounts, whose WorkerDeployments become a bundle, and the bundles, which become what runs.
 
+mod accounts;
 mod bundle;
+mod queue;
 
 use std::path::PathBuf;
 
@@ -40,5 +42,10 @@ pub(super) async fn run(shared: &Shared, workers: &Workers, stop: CancellationTo
             bundle::run(shared, workers, stop.child_token()).await;
         }
     };
-    bundles.await;
+    let accounts = async {
+        while !stop.is_cancelled() {
+            accounts::run(shared, workers, stop.child_token()).await;
+        }
+    };
+    tokio::join!(accounts, bundles);
 }

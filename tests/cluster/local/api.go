@@ -19,7 +19,7 @@ func (c *cluster) client() (*http.Client, error) {
 		return nil, err
 	}
 	transport := &http.Transport{TLSClientConfig: config, Proxy: nil, DisableKeepAlives: true}
-	return &http.Client{Transport: transport, Timeout: 5 * time.Second}, nil
+	return &http.Client{Transport: transport, Timeout: 30 * time.Second}, nil
 }
 
 // get reads an object into the target, or only asks whether it is there.

@@ -16,6 +16,8 @@ type cluster struct {
 	with      string // the process with which the cluster is to end, if any
 	ports     map[string]int
 
+	reservations []*os.File // sockets that keep the ports
+
 	shippedRates bool // the controller manager starts with the request rate that Kubernetes ships
 	audit        bool // the API server logs who writes what
 }
@@ -115,24 +117,29 @@ func (c *cluster) end(keep bool) error {
 
 // stopAll ends the processes in the order in which they depend on each other; gently only where their data is kept.
 func (c *cluster) stopAll(gently bool) error {
-	var patience time.Duration
+	var grace time.Duration
 	if gently {
-		patience = 5 * time.Second
+		grace = 5 * time.Second
 	}
 	order := []string{"kwok", "kube-proxy", "coredns", "kube-scheduler", "kube-controller-manager", "kube-apiserver", "etcd"}
 	var errs []error
 	for _, name := range append(order, "") {
 		for _, process := range c.processes() {
 			if name == "" || process.name == name {
-				errs = append(errs, stop(process, patience))
+				errs = append(errs, stop(process, grace))
 			}
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// waitFor asks until the answer is nil. It gives up at the deadline, and at once when the component has died.
-func (c *cluster) waitFor(name, what string, patience time.Duration, ask func() error) error {
+// What is waited for comes; a machine that is busy with other clusters may take long.
+const patience = 3 * time.Minute
+
+var errEnded = errors.New("has ended")
+
+// waitFor asks until the answer is nil. It gives up in the end, and at once when the component has died.
+func (c *cluster) waitFor(name, what string, ask func() error) error {
 	deadline := time.Now().Add(patience)
 	for pause := 10 * time.Millisecond; ; pause = min(pause*2, 200*time.Millisecond) {
 		err := ask()
@@ -140,7 +147,7 @@ func (c *cluster) waitFor(name, what string, patience time.Duration, ask func() 
 			return nil
 		}
 		if !c.alive(name) {
-			return fmt.Errorf("%s has ended; the end of its log:\n%s", name, c.tail(name))
+			return fmt.Errorf("%s %w; the end of its log:\n%s", name, errEnded, c.tail(name))
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("%s after %s: %w; the end of the log:\n%s", what, patience, err, c.tail(name))

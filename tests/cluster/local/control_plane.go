@@ -2,12 +2,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"os"
 	"strconv"
-	"time"
 )
 
 const (
@@ -23,19 +23,13 @@ func (c *cluster) controlPlane() error {
 	if err := c.kubeconfigs(); err != nil {
 		return err
 	}
-	if _, err := c.ensure(c.etcd()); err != nil {
-		return err
-	}
-	if err := c.waitFor("etcd", "etcd is not healthy", 30*time.Second, c.etcdHealthy); err != nil {
+	if err := c.answering(c.etcd(), "etcd is not healthy", c.etcdHealthy); err != nil {
 		return err
 	}
 	if err := c.writeAuditPolicy(); err != nil {
 		return err
 	}
-	if _, err := c.ensure(c.apiserver()); err != nil {
-		return err
-	}
-	if err := c.waitFor("kube-apiserver", "the API server is not ready", time.Minute, c.apiserverReady); err != nil {
+	if err := c.answering(c.apiserver(), "the API server is not ready", c.apiserverReady); err != nil {
 		return err
 	}
 	// Not earlier: it asks for the API server once a second, so it would start later.
@@ -43,9 +37,23 @@ func (c *cluster) controlPlane() error {
 		return err
 	}
 	// Pods need the account, so an API server without it is not ready for a user.
-	return c.waitFor("kube-controller-manager", "no default service account", time.Minute, func() error {
+	return c.waitFor("kube-controller-manager", "no default service account", func() error {
 		return c.get("/api/v1/namespaces/default/serviceaccounts/default", nil)
 	})
+}
+
+// answering starts a component and waits for its answer. One that is found running may be about to end, killed a moment ago:
+// then it is started once more.
+func (c *cluster) answering(want component, otherwise string, ask func() error) error {
+	for {
+		started, err := c.ensure(want)
+		if err != nil {
+			return err
+		}
+		if err := c.waitFor(want.name, otherwise, ask); started || !errors.Is(err, errEnded) {
+			return err
+		}
+	}
 }
 
 // server is the API server's address: the bridge's in tier node, where pods reach it too, and never one of the machine's own.
@@ -102,7 +110,8 @@ func (c *cluster) linkPrograms() error {
 func (c *cluster) etcd() component {
 	client := fmt.Sprintf("http://127.0.0.1:%d", c.ports["etcd"])
 	peer := fmt.Sprintf("http://127.0.0.1:%d", c.ports["etcd-peer"])
-	return component{name: "etcd", arguments: []string{
+	ports := []int{c.ports["etcd"], c.ports["etcd-peer"]}
+	return component{name: "etcd", ports: ports, arguments: []string{
 		c.tools.path("etcd"), "--name=local", "--data-dir=" + c.path("etcd"), "--log-level=warn",
 		"--listen-client-urls=" + client, "--advertise-client-urls=" + client,
 		"--listen-peer-urls=" + peer, "--initial-advertise-peer-urls=" + peer, "--initial-cluster=local=" + peer,
@@ -142,14 +151,15 @@ func (c *cluster) apiserver() component {
 		arguments = append(arguments, "--audit-policy-file="+c.auditPolicy(), "--audit-log-path="+c.path("logs", "audit.log"),
 			"--audit-log-mode=blocking")
 	}
-	return component{name: "kube-apiserver", arguments: arguments, files: []string{certs("ca.crt")}}
+	return component{name: "kube-apiserver", ports: []int{c.ports["apiserver"]}, arguments: arguments, files: []string{certs("ca.crt")}}
 }
 
 func (c *cluster) auditPolicy() string {
 	return c.path("config", "audit.yaml")
 }
 
-// writeAuditPolicy has every request logged that changes something, by its answer: one line each.
+// writeAuditPolicy has every request logged that changes something, by its answer: one line each. The status of a ResourceSet
+// is logged with what was stored, so that a reader of it can tell whether the log has come as far.
 func (c *cluster) writeAuditPolicy() error {
 	if !c.audit {
 		return nil
@@ -159,6 +169,9 @@ kind: Policy
 omitStages: [RequestReceived]
 omitManagedFields: true
 rules:
+- level: RequestResponse
+  verbs: [update]
+  resources: [{group: resources.stationmaster.dev, resources: [resourcesets/status]}]
 - level: Metadata
   verbs: [create, update, patch, delete, deletecollection]
 - level: None

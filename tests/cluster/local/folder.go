@@ -1,14 +1,10 @@
-// The state folder: made or taken up again, with its tier and its ports.
+// The state folder: made or taken up again, with its tier.
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"strings"
-	"time"
 )
 
 // open makes the folder, or takes up one that is there; a running cluster keeps its tier when less is asked for.
@@ -56,46 +52,4 @@ func (c *cluster) chooseTier(asked, existing string) error {
 		return fmt.Errorf("unknown tier %q: api, kwok or node", c.tier)
 	}
 	return nil
-}
-
-// choosePorts keeps the ports of an earlier run, so that kubeconfigs in use stay valid, and draws new ones only for ports that
-// somebody else has taken since. They lie below the range from which the kernel draws for clients.
-func (c *cluster) choosePorts(names ...string) error {
-	c.ports = map[string]int{}
-	if text, err := os.ReadFile(c.path("ports.json")); err == nil {
-		_ = json.Unmarshal(text, &c.ports)
-	}
-	ours := len(c.processes()) > 0
-	for _, name := range names {
-		if port := c.ports[name]; port != 0 && (ours || soonFree(port)) {
-			continue
-		}
-		for c.ports[name] == 0 || !free(c.ports[name]) {
-			c.ports[name] = 20000 + rand.IntN(9999)
-		}
-	}
-	text, err := json.Marshal(c.ports)
-	if err != nil {
-		return err
-	}
-	return writeFile(c.path("ports.json"), string(text)+"\n")
-}
-
-// soonFree gives processes that were just killed a moment to let go of a port.
-func soonFree(port int) bool {
-	for deadline := time.Now().Add(time.Second); !free(port); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			return false
-		}
-	}
-	return true
-}
-
-func free(port int) bool {
-	listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port))
-	if err != nil {
-		return false
-	}
-	listener.Close()
-	return true
 }

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"time"
 )
 
 // What kwok makes of nodes and pods: files of its own module, which its program does not carry.
@@ -48,7 +47,7 @@ func (c *cluster) simulatedNode() error {
 	if _, err := c.ensure(c.scheduler()); err != nil {
 		return err
 	}
-	kwok := component{name: "kwok", files: []string{c.path("certs", "ca.crt")}, arguments: []string{
+	kwok := component{name: "kwok", ports: []int{c.ports["kwok"]}, files: []string{c.path("certs", "ca.crt")}, arguments: []string{
 		c.tools.path("kwok"), "--kubeconfig=" + c.path("config", "admin.kubeconfig"), "--manage-all-nodes=true",
 		"--config=" + filepath.Join(filepath.Dir(c.tools.path("kwok")), "stages.yaml"),
 		"--node-lease-duration-seconds=40", "--node-ip=127.0.0.1", "--cidr=10.244.0.0/16",
@@ -71,5 +70,5 @@ func (c *cluster) simulatedNode() error {
 	}); err != nil {
 		return err
 	}
-	return c.waitFor("kwok", "the simulated node is not ready", 30*time.Second, c.nodeReady)
+	return c.waitFor("kwok", "the simulated node is not ready", c.nodeReady)
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"os"
 	"regexp"
-	"time"
 )
 
 const (
@@ -32,7 +31,7 @@ func (c *cluster) names() error {
 			return err
 		}
 	}
-	return c.waitFor("coredns", "CoreDNS is not ready", 30*time.Second, func() error {
+	return c.waitFor("coredns", "CoreDNS is not ready", func() error {
 		return expectOK(http.DefaultClient, fmt.Sprintf("http://%s:%d/ready", bridgeAddress, readyPort))
 	})
 }

@@ -28,13 +28,13 @@ func (c *cluster) node() error {
 	if err := c.names(); err != nil {
 		return err
 	}
-	if err := c.waitFor("kubelet", "the kubelet is not healthy", time.Minute, c.kubeletHealthy); err != nil {
+	if err := c.waitFor("kubelet", "the kubelet is not healthy", c.kubeletHealthy); err != nil {
 		return err
 	}
-	if err := c.waitFor("kubelet", "the node is not ready", time.Minute, c.nodeReady); err != nil {
+	if err := c.waitFor("kubelet", "the node is not ready", c.nodeReady); err != nil {
 		return err
 	}
-	return c.waitFor("kube-proxy", "the API server's Service does not answer", time.Minute, func() error {
+	return c.waitFor("kube-proxy", "the API server's Service does not answer", func() error {
 		connection, err := net.DialTimeout("tcp", net.JoinHostPort(firstServiceAddress, "443"), 300*time.Millisecond)
 		if err == nil {
 			connection.Close()

@@ -19,6 +19,7 @@ type component struct {
 	arguments []string // the first is the program's path
 	files     []string // configuration files: a change of their text means a restart
 	env       []string
+	ports     []int // those of the cluster's that it listens on
 }
 
 // ensure starts the component unless it already runs with exactly these arguments and files.
@@ -36,6 +37,11 @@ func (c *cluster) ensure(want component) (started bool, err error) {
 		}
 		if err := stop(process, 10*time.Second); err != nil {
 			return false, err
+		}
+	}
+	for _, port := range want.ports {
+		if !soonFree(port) {
+			return false, fmt.Errorf("port %d of %s is in use by somebody else: take the cluster down and up again", port, want.name)
 		}
 	}
 	return true, c.start(want, print)
@@ -69,6 +75,9 @@ func (c *cluster) start(want component, print string) error {
 		"PATH=" + os.Getenv("PATH") + ":/usr/local/sbin:/usr/sbin:/sbin", "HOME=" + c.dir,
 		markDir + c.dir, markName + want.name, markPrint + print, markWith + c.with,
 	}, want.env...)
+	if len(want.ports) > 0 {
+		command.ExtraFiles = c.reservations
+	}
 	if err := command.Start(); err != nil {
 		return err
 	}
@@ -116,7 +125,7 @@ func stop(process running, patience time.Duration) error {
 	if patience > 0 && signalAndWait(process, syscall.SIGTERM, patience) {
 		return nil
 	}
-	if signalAndWait(process, syscall.SIGKILL, 10*time.Second) {
+	if signalAndWait(process, syscall.SIGKILL, time.Minute) {
 		return nil
 	}
 	return fmt.Errorf("%s (pid %d) does not end", process.name, process.pid)

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
-	"time"
 )
 
 // runtime starts what needs no API server: the registry, its images, and containerd.
@@ -28,7 +27,7 @@ func (c *cluster) runtime() error {
 	if _, err := c.ensure(containerd); err != nil {
 		return err
 	}
-	return c.waitFor("containerd", "containerd does not answer", 30*time.Second, func() error {
+	return c.waitFor("containerd", "containerd does not answer", func() error {
 		return call(c.tools.path("ctr"), "-a", containerdSocket, "version")
 	})
 }
@@ -124,11 +123,14 @@ http: {addr: "127.0.0.1:%d"}
 `, c.path("registry"), c.ports["registry"])); err != nil {
 		return err
 	}
-	registry := component{name: "registry", arguments: []string{c.tools.path("registry"), "serve", config}, files: []string{config}}
+	registry := component{
+		name: "registry", ports: []int{c.ports["registry"]}, files: []string{config},
+		arguments: []string{c.tools.path("registry"), "serve", config},
+	}
 	if _, err := c.ensure(registry); err != nil {
 		return err
 	}
-	if err := c.waitFor("registry", "the registry does not answer", 30*time.Second, func() error {
+	if err := c.waitFor("registry", "the registry does not answer", func() error {
 		return expectOK(http.DefaultClient, c.registryURL()+"/v2/")
 	}); err != nil {
 		return err

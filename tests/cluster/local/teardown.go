@@ -49,7 +49,7 @@ func cgroups() []string {
 
 // killCgroups kills every process of every pod, and waits until the kernel has forgotten them.
 func killCgroups() error {
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		left := 0
 		for _, folder := range cgroups() {
 			text, _ := os.ReadFile(filepath.Join(folder, "cgroup.procs"))

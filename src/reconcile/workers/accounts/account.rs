@@ -1,0 +1,79 @@
+//! One account, one step further: releases, proofs, composition, bundle, and what is told of all that.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+
+use super::context::{Context, Key};
+use super::prove::{self, Standing};
+use super::{compose, releases, report, secrets};
+use crate::api::workers::{WorkerAccount, WorkerDeployment, WorkerRelease};
+use crate::reconcile::error::Error;
+
+/// One worker of the account, as it is observed.
+pub(super) struct Worker {
+    pub(super) deployment: Arc<WorkerDeployment>,
+    /// The release that is asked for.
+    pub(super) wanted: Option<Arc<WorkerRelease>>,
+    /// The release that serves until then.
+    pub(super) serving: Option<Arc<WorkerRelease>>,
+    /// Keys of its Secrets, or what is wrong with them.
+    pub(super) secrets: Result<Vec<String>, String>,
+    /// How far the proof of the wanted release has come.
+    pub(super) standing: Standing,
+}
+
+/// Brings one account a step further. Harmless to repeat, whatever was done before.
+pub(super) async fn step(key: &Key, ctx: &Context) -> Result<Option<Duration>, Error> {
+    let (namespace, name) = key;
+    let deployments = ctx.deployments_of(key);
+    let account = ctx.accounts.get(namespace, name);
+    let Some(account) = account.filter(|account| account.metadata.deletion_timestamp.is_none()) else {
+        for deployment in &deployments {
+            report::without_account(deployment, name, ctx).await?;
+        }
+        return Ok(None);
+    };
+    let all = ctx.releases_of(key);
+    let mut workers = Vec::new();
+    for deployment in deployments {
+        workers.push(observe(deployment, (&account, &all), ctx).await?);
+    }
+    let standings = join_all(workers.iter().map(|worker| prove::step(&account, worker, ctx))).await;
+    for (worker, standing) in workers.iter_mut().zip(standings) {
+        let (standing, proved) = standing?;
+        worker.standing = standing;
+        worker.wanted = proved.or(worker.wanted.take());
+    }
+    let composed = compose::step(&account, &workers, ctx).await?;
+    report::account(&account, &workers, &composed, ctx).await?;
+    releases::prune(&workers, &all, &composed, ctx).await?;
+    let pauses = workers.iter().filter_map(|worker| worker.standing.pause());
+    Ok(pauses.chain(composed.pause).min())
+}
+
+async fn observe(
+    deployment: Arc<WorkerDeployment>,
+    (account, all): (&Arc<WorkerAccount>, &[Arc<WorkerRelease>]),
+    ctx: &Context,
+) -> Result<Worker, Error> {
+    let wanted = releases::wanted(&deployment, (account, all), ctx).await?;
+    let served = deployment
+        .status
+        .as_ref()
+        .and_then(|status| status.serving_release.as_deref());
+    let serving = all
+        .iter()
+        .find(|release| release.metadata.name.as_deref() == served && served.is_some())
+        .cloned();
+    let of = wanted.as_ref().or(serving.as_ref());
+    let secrets = secrets::keys(of.map(|release| &release.spec.template), &deployment, ctx).await?;
+    Ok(Worker {
+        deployment,
+        wanted,
+        serving,
+        secrets,
+        standing: Standing::Unknown,
+    })
+}

@@ -1,0 +1,208 @@
+//! One term of leadership: fresh watches of what accounts are built with, what each change concerns, and the work.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::channel::mpsc;
+use futures::future::join_all;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::ResourceExt;
+use kube::runtime::reflector::ObjectRef;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use super::account::step;
+use super::context::{Context, Key, Kinds};
+use crate::api::names::label;
+use crate::api::workers::WorkerAccount;
+use crate::clients::cluster::{Kept, Watched};
+use crate::dispatch::withheld;
+use crate::reconcile::Shared;
+use crate::reconcile::backlog::Backlog;
+use crate::reconcile::error::{Error, guarded};
+use crate::reconcile::events::Events;
+use crate::reconcile::workers::{Workers, queue};
+
+/// Accounts to look at.
+type Queue = mpsc::UnboundedSender<Key>;
+
+/// Runs the controller until `stop`, then lets the reconciles that have begun come to their end.
+pub(in crate::reconcile::workers) async fn run(shared: &Shared, workers: &Workers, stop: CancellationToken) {
+    let backlog = std::sync::Arc::new(Backlog::new(shared.options.concurrency));
+    let (events, send) = Events::new(shared.cluster.clone(), shared.metrics.clone(), backlog);
+    let cluster = &shared.cluster;
+    // The watches outlive the stop, as long as reconciles that have begun may need them.
+    let (jobs, jobs_watch) = cluster.labelled(label::BUILD, CancellationToken::new());
+    let (pods, pods_watch) = cluster.labelled(label::BUILD, CancellationToken::new());
+    let (config_maps, config_maps_watch) = cluster.labelled(label::BUNDLE, CancellationToken::new());
+    let context = Context {
+        cluster: cluster.clone(),
+        accounts: workers.accounts.clone(),
+        deployments: workers.deployments.clone(),
+        releases: workers.releases.clone(),
+        bundles: workers.bundles.clone(),
+        jobs,
+        pods,
+        config_maps,
+        runtime: workers.runtime.clone(),
+        workerd: workers.workerd.clone(),
+        allow_private: workers.allow_private,
+        events,
+        kinds: Kinds::default(),
+    };
+    let (queue, wakes) = mpsc::unbounded();
+    let listeners = join_all([
+        boxed(follow(
+            &context.accounts,
+            &workers.accounts,
+            queue.clone(),
+            |account: &WorkerAccount| Some(account.name_any()),
+        )),
+        boxed(follow(&context.deployments, &workers.accounts, queue.clone(), of_label)),
+        boxed(follow(&context.releases, &workers.accounts, queue.clone(), of_label)),
+        boxed(follow(&context.bundles, &workers.accounts, queue.clone(), of_label)),
+        boxed(follow(&context.jobs, &workers.accounts, queue.clone(), of_label)),
+        boxed(follow(&context.pods, &workers.accounts, queue.clone(), of_label)),
+        boxed(follow(&workers.secrets, &workers.accounts, queue.clone(), |_| None)),
+    ]);
+    let filled = async {
+        tokio::join!(
+            context.accounts.wait_until_ready(),
+            context.deployments.wait_until_ready(),
+            context.releases.wait_until_ready(),
+            context.bundles.wait_until_ready(),
+            context.jobs.wait_until_ready(),
+            context.pods.wait_until_ready(),
+            context.config_maps.wait_until_ready(),
+        )
+    };
+    let failures = Mutex::default();
+    let controller = async {
+        // Lists may take for ever, and a stop must not wait for them.
+        if stop.run_until_cancelled(filled).await.is_some() {
+            enqueue_all(&context, &queue);
+            let concurrency = shared.options.concurrency.into();
+            queue::run(
+                wakes,
+                concurrency,
+                |key| reconcile(key, &context, shared, &failures),
+                stop.clone(),
+            )
+            .await;
+        }
+    };
+    tokio::select! {
+        () = controller => info!("controller of worker accounts has stopped"),
+        _ = listeners => {}
+        () = send => {}
+        () = jobs_watch => {}
+        () = pods_watch => {}
+        () = config_maps_watch => {}
+    }
+}
+
+fn boxed<'f>(listener: impl Future<Output = ()> + Send + 'f) -> futures::future::BoxFuture<'f, ()> {
+    Box::pin(listener)
+}
+
+/// One reconcile and its result, in the one place where results end up; when to look again.
+async fn reconcile(
+    key: Key,
+    context: &Context,
+    shared: &Shared,
+    failures: &Mutex<HashMap<Key, u32>>,
+) -> Option<Duration> {
+    let outcome = guarded(step(&key, context)).await;
+    let account = format!("{}/{}", key.0, key.1);
+    let mut failures = failures.lock().unwrap_or_else(PoisonError::into_inner);
+    let (result, pause) = match outcome {
+        Ok(pause) => {
+            failures.remove(&key);
+            debug!(worker_account = account, ?pause, "reconciled");
+            ("ok", pause)
+        }
+        Err(error) => {
+            let before = failures.entry(key).or_default();
+            let pause = error.retry(*before);
+            *before = before.saturating_add(1);
+            tell(&account, &error);
+            (error.result(), Some(pause))
+        }
+    };
+    shared.metrics.count("worker_account", result);
+    pause
+}
+
+fn tell(account: &str, error: &Error) {
+    match error {
+        // Somebody wrote in between, and the next look sees it.
+        Error::Cluster(call) if error.result() == "conflict" => {
+            debug!(worker_account = account, %error, cause = %call.failure, "reconcile failed");
+        }
+        Error::Cluster(call) => {
+            let cause = withheld::text(&call.failure.to_string());
+            warn!(worker_account = account, %error, cause, "reconcile failed");
+        }
+        Error::Panicked => error!(worker_account = account, %error, "reconcile failed"),
+    }
+}
+
+/// Queues the account that each change concerns; all of the namespace where that cannot be told any more.
+async fn follow<K: Kept>(
+    watched: &Watched<K>,
+    accounts: &Watched<WorkerAccount>,
+    queue: Queue,
+    of: impl Fn(&K) -> Option<String> + Send,
+) {
+    let mut changes = watched.changes();
+    loop {
+        let changed: ObjectRef<K> = match changes.recv().await {
+            Ok(changed) => changed,
+            Err(RecvError::Lagged(_)) => {
+                for account in accounts.all() {
+                    let _ = queue.unbounded_send((account.namespace().unwrap_or_default(), account.name_any()));
+                }
+                continue;
+            }
+            Err(RecvError::Closed) => return std::future::pending().await,
+        };
+        let namespace = changed.namespace.clone().unwrap_or_default();
+        let stored = watched.get(&namespace, &changed.name);
+        match stored.and_then(|stored| of(&stored)) {
+            // The other end is gone when the term is over.
+            Some(account) => drop(queue.unbounded_send((namespace, account))),
+            None => {
+                let here = accounts
+                    .all()
+                    .into_iter()
+                    .filter(|account| account.metadata.namespace.as_ref() == Some(&namespace));
+                for account in here {
+                    let _ = queue.unbounded_send((namespace.clone(), account.name_any()));
+                }
+            }
+        }
+    }
+}
+
+/// The account that the label names.
+pub(super) fn account_of(metadata: &ObjectMeta) -> Option<&String> {
+    metadata.labels.as_ref()?.get(label::ACCOUNTS)
+}
+
+fn of_label<K: ResourceExt>(object: &K) -> Option<String> {
+    account_of(object.meta()).cloned()
+}
+
+/// Every account that there is, or that a WorkerDeployment names.
+fn enqueue_all(context: &Context, queue: &Queue) {
+    for account in context.accounts.all() {
+        let _ = queue.unbounded_send((account.namespace().unwrap_or_default(), account.name_any()));
+    }
+    for deployment in context.deployments.all() {
+        if let Some(account) = of_label(&*deployment) {
+            let _ = queue.unbounded_send((deployment.namespace().unwrap_or_default(), account));
+        }
+    }
+}
