@@ -108,7 +108,7 @@ fn broken_templates_are_refused_with_the_field_path() {
 #[test]
 fn the_sample_runs_against_the_server_in_the_cluster() {
     let (_turn, plane) = node();
-    common::run("make", &["deploy"]);
+    common::run("make", &["deploy", "PROFILE=quick"]);
     let namespace = plane.namespace();
     plane.apply_in(&namespace, &sample("jobtemplate.yaml"));
     let forward = Forward::start(&plane, "stationmaster", "service/stationmaster");
@@ -120,7 +120,7 @@ fn the_sample_runs_against_the_server_in_the_cluster() {
 #[test]
 fn the_dispatchers_own_deployment_runs_with_our_image() {
     let (_turn, plane) = node();
-    common::run("make", &["image"]);
+    common::run("make", &["image", "PROFILE=quick"]);
     let image = "docker.io/library/stationmaster:dev";
     common::run("tests/cluster/load-image", &["target/stationmaster.oci.tar", image]);
     let manifest = include_str!("data/upstream/deployment.yaml").replace("controller:latest", image);

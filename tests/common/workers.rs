@@ -1,0 +1,159 @@
+//! An account on the real node: its objects, its workers' answers through the Service, and what is told of them.
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use super::cluster::{ControlPlane, eventually};
+
+/// The image that workers and builds run in.
+pub const RUNTIME: &str = "docker.io/library/stationmaster-worker-runtime:dev";
+/// Name of the account of every test.
+pub const ACCOUNT: &str = "1234";
+
+/// The node with our CRDs and the runtime image, while no `make run` of this checkout uses it.
+pub fn node() -> (File, ControlPlane) {
+    let plane = ControlPlane::node().with_crds();
+    std::fs::create_dir_all("target/run").unwrap();
+    let lock = File::create("target/run/lock").unwrap();
+    assert!(
+        lock.try_lock().is_ok(),
+        "`make run` is active in this checkout: stop it with Ctrl-C, then test"
+    );
+    super::run("make", &["worker-runtime", "PROFILE=quick"]);
+    super::run("tests/cluster/load-image", &["target/worker-runtime.tar", RUNTIME]);
+    (lock, plane)
+}
+
+/// The workerd of the cache, which `tests/cluster/up --binaries` has fetched.
+pub fn workerd() -> PathBuf {
+    let output = Command::new("tests/cluster/workerd").output().unwrap();
+    assert!(output.status.success(), "tests/cluster/workerd: {output:?}");
+    String::from_utf8(output.stdout).unwrap().trim().into()
+}
+
+/// Flags of a server that runs workers in that image.
+pub fn flags() -> Vec<String> {
+    vec![
+        format!("--worker-runtime-image={RUNTIME}"),
+        "--worker-image-pull-policy=IfNotPresent".to_owned(),
+        "--drain-seconds=0".to_owned(),
+    ]
+}
+
+/// The same, which itself proves inline code.
+pub fn flags_with_workerd() -> Vec<String> {
+    let own = format!("--workerd-path={}", workerd().display());
+    flags().into_iter().chain([own]).collect()
+}
+
+/// A namespace of a test's own, and the account in it.
+pub struct Account<'p> {
+    pub plane: &'p ControlPlane,
+    pub namespace: String,
+}
+
+impl<'p> Account<'p> {
+    /// Makes the account; `spec` is what it says besides.
+    pub fn new(plane: &'p ControlPlane, spec: &Value) -> Self {
+        let namespace = plane.namespace();
+        let account = json!({
+            "apiVersion": "api.worker-account/v1beta1", "kind": "WorkerAccount", "metadata": {"name": ACCOUNT},
+            "spec": spec,
+        });
+        plane.apply_in(&namespace, &account.to_string());
+        Self { plane, namespace }
+    }
+
+    /// Applies one object.
+    pub fn apply(&self, object: &Value) {
+        self.plane.apply_in(&self.namespace, &object.to_string());
+    }
+
+    /// A worker of one inline module.
+    pub fn deploy(&self, script: &str, module: &str) {
+        self.apply(&worker(script, module));
+    }
+
+    /// One object as it is stored; null where there is none.
+    pub fn get(&self, kind: &str, name: &str) -> Value {
+        let arguments = [
+            "-n",
+            &self.namespace,
+            "get",
+            kind,
+            name,
+            "-o",
+            "json",
+            "--ignore-not-found",
+        ];
+        let output = self.plane.try_kubectl(&arguments, "");
+        serde_json::from_slice(&output.stdout).unwrap_or_default()
+    }
+
+    /// All objects of a kind.
+    pub fn all(&self, kind: &str) -> Vec<Value> {
+        let list = self.plane.get(&["-n", &self.namespace, kind]);
+        list["items"].as_array().unwrap().clone()
+    }
+
+    /// One condition of a WorkerDeployment: status, reason and message.
+    pub fn condition(&self, script: &str, type_: &str) -> Option<(String, String, String)> {
+        let deployment = self.get("workerdeployment", script);
+        let conditions = deployment["status"]["conditions"].as_array()?.clone();
+        let found = conditions.into_iter().find(|condition| condition["type"] == type_)?;
+        let text = |field: &str| found[field].as_str().unwrap_or_default().to_owned();
+        Some((text("status"), text("reason"), text("message")))
+    }
+
+    /// Where a worker answers from this machine, once it has a port: kube-proxy leads to its Service from here too.
+    pub fn address(&self, script: &str) -> String {
+        eventually("a port of the worker", || {
+            let service = self.get("service", &format!("workers-{ACCOUNT}"));
+            let ip = service["spec"]["clusterIP"].as_str()?;
+            let bundle = self.get("workerbundle", &format!("workers-{ACCOUNT}"));
+            let workers = bundle["spec"]["workers"].as_array()?.clone();
+            let worker = workers.iter().find(|worker| worker["workerName"] == script)?.clone();
+            Some(format!("http://{ip}:{}/", worker["workerNumber"]))
+        })
+    }
+
+    /// What the worker answers now; nothing where nobody does, or not well.
+    pub fn ask(&self, address: &str) -> Option<String> {
+        let output = Command::new("curl")
+            .args(["-fsS", "--max-time", "2", address])
+            .output()
+            .unwrap();
+        output
+            .status
+            .success()
+            .then(|| String::from_utf8(output.stdout).unwrap())
+    }
+
+    /// Waits until the worker answers this; what it answered last is told where it does not.
+    pub fn answers(&self, script: &str, wanted: &str) {
+        let address = self.address(script);
+        eventually(&format!("the answer {wanted:?} of {script}"), || {
+            self.ask(&address).filter(|answer| answer == wanted)
+        });
+    }
+}
+
+/// A WorkerDeployment of one inline module.
+pub fn worker(script: &str, module: &str) -> Value {
+    json!({
+        "apiVersion": "api.worker-deployment/v1beta1", "kind": "WorkerDeployment",
+        "metadata": {"name": script, "labels": {"accounts": ACCOUNT}},
+        "spec": {"template": {
+            "scriptName": script, "compatibilityDate": "2026-11-01",
+            "modules": [{"name": "index.js", "text": module}],
+        }},
+    })
+}
+
+/// A module that answers with a text.
+pub fn saying(text: &str) -> String {
+    format!("export default {{ fetch() {{ return new Response({text:?}); }} }};\n")
+}
