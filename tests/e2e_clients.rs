@@ -7,6 +7,7 @@ mod common;
 use common::cluster::{ControlPlane, eventually};
 use common::process::{Process, QUIET};
 use common::server::Server;
+use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value, json};
 
 /// A process with the reconcilers.
@@ -129,11 +130,8 @@ fn what_cannot_be_ends_and_goes() {
         (quota["status"]["hard"]["pods"] == "1").then_some(())
     });
     let process = reconciling(&plane, &[]);
-    plane.apply_in(
-        &namespace,
-        &client("short", &json!({"gatewayName": "foo", "lifetimeSeconds": 5})),
-    );
-    in_phase(&plane, &namespace, "short", "Scheduled");
+    plane.apply_in(&namespace, &client("short", &json!({"gatewayName": "foo"})));
+    let short = in_phase(&plane, &namespace, "short", "Scheduled");
     plane.apply_in(&namespace, &client("many", &json!({"gatewayName": "foo"})));
     let refused = in_phase(&plane, &namespace, "many", "Failed");
     let message = refused["status"]["message"].as_str().unwrap();
@@ -144,6 +142,15 @@ fn what_cannot_be_ends_and_goes() {
         unknown["status"]["message"],
         "there is no gateway \"baz\": the gateway is foo"
     );
+    // Only now may its end come, and with it room for others.
+    let created: Timestamp = short["metadata"]["creationTimestamp"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    let lifetime = Timestamp::now().as_second() - created.as_second() + 5;
+    let spec = json!({"gatewayName": "foo", "lifetimeSeconds": lifetime});
+    plane.apply_in(&namespace, &client("short", &spec));
     in_phase(&plane, &namespace, "short", "Ended");
     gone(&plane, &namespace, "pod/short");
 

@@ -336,6 +336,7 @@ fn annotations_near_their_limit_are_left_as_they_are(scene: &Scene<'_>) {
 
 fn a_watch_in_the_old_version_shows_what_happens_in_the_new_one(scene: &Scene<'_>) {
     let plane = scene.plane;
+    scene.create("v1beta1", "before");
     let mut watch = Command::new(plane.kubectl_path())
         .args(["-n", &scene.namespace, "get", OLD, "--watch", "-o"])
         .arg(r#"jsonpath={.metadata.name} {.apiVersion} {.status.conditions[?(@.type=="Succeeded")].status}{.status.phase}{"\n"}"#)
@@ -344,10 +345,12 @@ fn a_watch_in_the_old_version_shows_what_happens_in_the_new_one(scene: &Scene<'_
         .stdin(Stdio::null())
         .spawn()
         .expect("kubectl starts");
-    scene.finished("run");
-    let lines = BufReader::new(watch.stdout.take().expect("stdout is piped"))
+    let mut lines = BufReader::new(watch.stdout.take().expect("stdout is piped"))
         .lines()
         .map_while(Result::ok);
+    // It has looked: from now on it misses nothing.
+    assert_eq!(lines.next().as_deref(), Some("before dispatcher.ivan.vc/v1alpha1 "));
+    scene.finished("run");
     let expected = [
         "run dispatcher.ivan.vc/v1alpha1 ",
         "run dispatcher.ivan.vc/v1alpha1 True",

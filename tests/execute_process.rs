@@ -25,24 +25,26 @@ struct Machine {
 
 impl Machine {
     async fn new() -> Self {
-        let (folder, socket) = (
-            tempfile::tempdir().unwrap(),
-            TcpListener::bind("127.0.0.1:0").await.unwrap(),
-        );
-        let server = format!("http://{}", socket.local_addr().unwrap());
-        let config = json!({
-            "apiVersion": "v1", "kind": "Config", "current-context": "a",
-            "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
-            "clusters": [{"name": "a", "cluster": {"server": server}}],
-            "users": [{"name": "a", "user": {}}],
-        });
-        std::fs::write(folder.path().join("config"), config.to_string()).unwrap();
+        let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let folder = Self::knowing(socket.local_addr().unwrap());
         Self { folder, socket }
     }
 
-    /// The same, with nobody at that address at all.
-    async fn alone() -> tempfile::TempDir {
-        Self::new().await.folder
+    /// The same, with nobody at the address at all; from the first ports none is ever drawn for another test.
+    fn alone() -> tempfile::TempDir {
+        Self::knowing(([127, 0, 0, 1], 1).into())
+    }
+
+    fn knowing(address: SocketAddr) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let config = json!({
+            "apiVersion": "v1", "kind": "Config", "current-context": "a",
+            "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+            "clusters": [{"name": "a", "cluster": {"server": format!("http://{address}")}}],
+            "users": [{"name": "a", "user": {}}],
+        });
+        std::fs::write(folder.path().join("config"), config.to_string()).unwrap();
+        folder
     }
 
     /// An API server with templates of these names and texts.
@@ -119,7 +121,7 @@ async fn ready_once_the_templates_are_known_and_alive_before() {
 
 #[tokio::test]
 async fn a_token_file_keeps_others_out() {
-    let folder = Machine::alone().await;
+    let folder = Machine::alone();
     std::fs::write(folder.path().join("token"), "secret\n").unwrap();
     let flag = format!("--execute-token-file={}", folder.path().join("token").display());
     let process = start(folder.path(), &[&flag]);
@@ -134,7 +136,7 @@ async fn a_token_file_keeps_others_out() {
 
 #[tokio::test]
 async fn an_endpoint_that_is_open_to_others_is_warned_about() {
-    let folder = Machine::alone().await;
+    let folder = Machine::alone();
     std::fs::write(folder.path().join("token"), "secret").unwrap();
     let token = format!("--execute-token-file={}", folder.path().join("token").display());
     let everywhere = "--web-server-bind-address=0.0.0.0:0";

@@ -77,7 +77,10 @@ async fn a_new_certificate_is_served_and_no_connection_is_dropped() {
 async fn a_bad_certificate_is_counted_and_the_good_one_stays() {
     let webhooks = Webhooks::start(&[], |timing| timing.reload = Duration::from_millis(10)).await;
     let failures = "stationmaster_tls_certificate_reload_failures_total";
-    std::fs::write(webhooks.folder.path().join("tls.key"), certificate().key).unwrap();
+    // In one step: a file that is half written would be another one that is of no use.
+    let key = webhooks.folder.path().join("tls.key");
+    std::fs::write(key.with_extension("new"), certificate().key).unwrap();
+    std::fs::rename(key.with_extension("new"), key).unwrap();
     eventually("a refused pair", async || {
         (webhooks.metric(failures) == 1).then_some(())
     })
