@@ -134,8 +134,8 @@ async fn a_token_file_keeps_others_out() {
     assert_eq!(right.headers()[header::RETRY_AFTER], "1");
 }
 
-#[tokio::test]
-async fn an_endpoint_that_is_open_to_others_is_warned_about() {
+#[test]
+fn an_endpoint_that_is_open_to_others_is_warned_about() {
     let folder = Machine::alone();
     std::fs::write(folder.path().join("token"), "secret").unwrap();
     let token = format!("--execute-token-file={}", folder.path().join("token").display());
