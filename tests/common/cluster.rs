@@ -189,15 +189,20 @@ pub fn stationmaster(arguments: &[&str], input: &str) -> String {
 /// What is waited for comes; how soon is up to the machine and what else it does.
 const PATIENCE: Duration = Duration::from_secs(180);
 
-/// Asks until the answer is there, for at most three minutes; between two questions it yields the processor.
+/// Longest pause between two questions: who asks all the time, and many do at once, keeps what is asked for from coming.
+const LONGEST_PAUSE: Duration = Duration::from_millis(250);
+
+/// Asks until the answer is there, less and less often, for at most three minutes.
 pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
     let end = Instant::now() + PATIENCE;
+    let mut pause = Duration::from_millis(10);
     loop {
         if let Some(answer) = ask() {
             return answer;
         }
         assert!(Instant::now() < end, "{PATIENCE:?} have passed without {what}");
-        std::thread::park_timeout(Duration::from_millis(20));
+        std::thread::park_timeout(pause);
+        pause = LONGEST_PAUSE.min(pause * 2);
     }
 }
 
