@@ -221,8 +221,8 @@ mod tests {
             "envFrom": [secret()], "env": [variable()],
             "volumeMounts": [
                 mount("config", "/bundle/config"),
-                mount("modules-83d6e33cb9", "/bundle/modules/cart-1"),
-                mount("modules-c6b1ac26a0", "/bundle/modules/wasm-worker-1"),
+                mount("modules-c4f39ab857", "/bundle/modules/cart-1"),
+                mount("modules-183b7dd575", "/bundle/modules/wasm-worker-1"),
             ],
         }));
         let probes = probes("httpGet", &json!({"path": "/", "port": 8079}));

@@ -108,8 +108,8 @@ mod tests {
             "containers": containers(&bundle, &observed()),
             "volumes": [
                 volume("config", "shop-d1"),
-                volume("modules-83d6e33cb9", "cart-1"),
-                volume("modules-c6b1ac26a0", "wasm-worker-1"),
+                volume("modules-c4f39ab857", "cart-1"),
+                volume("modules-183b7dd575", "wasm-worker-1"),
             ],
             "imagePullSecrets": [{"name": "pull"}],
         });

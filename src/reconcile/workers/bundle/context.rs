@@ -28,8 +28,8 @@ pub(super) struct Context {
     pub(super) cluster: Cluster,
     pub(super) stores: Stores,
     pub(super) secrets: Watched<SecretMetadata>,
-    /// Whether the cluster has HTTPRoutes.
-    pub(super) has_routes: watch::Receiver<bool>,
+    /// Whether the cluster has HTTPRoutes, once that is known.
+    pub(super) has_routes: watch::Receiver<Option<bool>>,
     pub(super) runtime: RuntimeImage,
     pub(super) memory: Arc<Memory>,
     pub(super) events: Events,

@@ -30,6 +30,8 @@ use crate::reconcile::workers::Workers;
 
 /// How soon it is asked again whether the cluster has HTTPRoutes.
 const ROUTES_PAUSE: Duration = Duration::from_secs(60);
+/// The same after no answer.
+const UNANSWERED_PAUSE: Duration = Duration::from_secs(1);
 
 /// One result of the controller.
 type Outcome = Result<(ObjectRef<WorkerBundle>, Action), controller::Error<Error, Infallible>>;
@@ -39,12 +41,12 @@ pub(in crate::reconcile::workers) async fn run(shared: &Shared, workers: &Worker
     let backlog = Arc::new(Backlog::new(shared.options.concurrency));
     let (events, send) = Events::new(shared.cluster.clone(), shared.metrics.clone(), backlog);
     let (stores, fill, fill_routes) = Stores::open(&shared.cluster);
-    let (has_routes, served) = watch::channel(false);
+    let (has_routes, served) = watch::channel(None);
     let (queue, refs) = mpsc::unbounded();
     let context = Arc::new(Context {
         cluster: shared.cluster.clone(),
         stores,
-        has_routes: served,
+        has_routes: served.clone(),
         secrets: workers.secrets.clone(),
         runtime: workers.runtime.clone(),
         memory: Arc::<Memory>::default(),
@@ -60,7 +62,10 @@ pub(in crate::reconcile::workers) async fn run(shared: &Shared, workers: &Worker
     let routes = follow_routes(shared, &context, fill_routes, (&has_routes, &queue, workers));
     let filled = async {
         let known = (workers.bundles.wait_until_ready(), workers.secrets.wait_until_ready());
-        tokio::join!(known.0, known.1, context.stores.wait_until_ready());
+        let mut served = served;
+        // Nothing of a gateway is told before it is known.
+        let asked = served.wait_for(Option::is_some);
+        tokio::join!(known.0, known.1, context.stores.wait_until_ready()).0 && asked.await.is_ok()
     };
     let controller = async {
         // Lists may take for ever, and a stop must not wait for them.
@@ -84,14 +89,22 @@ async fn follow_routes(
     shared: &Shared,
     context: &Context,
     fill: impl Future<Output = ()>,
-    (has_routes, queue, workers): (&watch::Sender<bool>, &Queue, &Workers),
+    (has_routes, queue, workers): (&watch::Sender<Option<bool>>, &Queue, &Workers),
 ) {
-    while !matches!(shared.cluster.is_served::<HTTPRoute>().await, Ok(true)) {
-        tokio::time::sleep(ROUTES_PAUSE).await;
+    loop {
+        let pause = match shared.cluster.is_served::<HTTPRoute>().await {
+            Ok(true) => break,
+            Ok(false) => {
+                has_routes.send_replace(Some(false));
+                ROUTES_PAUSE
+            }
+            Err(_) => UNANSWERED_PAUSE,
+        };
+        tokio::time::sleep(pause).await;
     }
     let known = async {
         context.stores.routes.wait_until_ready().await;
-        has_routes.send_replace(true);
+        has_routes.send_replace(Some(true));
         enqueue_all(queue, &workers.bundles);
     };
     tokio::join!(fill, known);

@@ -90,7 +90,7 @@ async fn bring_all(
     ctx: &Context,
 ) -> Result<(), Error> {
     let is_held = outcome.problem.is_some();
-    let has_routes = *ctx.has_routes.borrow();
+    let has_routes = *ctx.has_routes.borrow() == Some(true);
     for wanted in wanted {
         let brought = match wanted.part {
             Part::Deployment if is_held => continue,
@@ -99,7 +99,8 @@ async fn bring_all(
         };
         outcome.note(wanted.part, brought);
     }
-    if !outcome.is_current {
+    // Without workers it is on its way out.
+    if !outcome.is_current && !wanted.is_empty() {
         let place = (Part::Deployment, deployment_name(bundle));
         let (own, _) = ctx.own(bundle, &ctx.stores.deployments, place);
         outcome.deployment = own.and_then(deployment);
