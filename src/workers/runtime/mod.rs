@@ -185,7 +185,8 @@ mod tests {
         assert_eq!(parts(&bundle), [&inner[..], &[own(Part::Ingress)]].concat());
         bundle.spec.gateway = Some(fixture::gateway());
         let route = |name: &str| (Part::HttpRoute, name.to_owned());
-        let routes = [route("shop.cart"), route("shop.wasm-worker")];
+        let other_path = format!("shop.wasm-worker.{}", names::hash("[Prefix(\"/wasm\")]"));
+        let routes = [route("shop.cart"), route("shop.wasm-worker"), route(&other_path)];
         assert_eq!(parts(&bundle), [&inner[..], &routes].concat());
         bundle.spec.workers.clear();
         assert_eq!(parts(&bundle), []);
@@ -222,7 +223,7 @@ mod tests {
         let mut bundle = bundle();
         let before = wanted(&bundle, &observed());
         assert_eq!(before, wanted(&bundle, &observed()));
-        bundle.spec.workers[0].env_prefix = Some("OTHER_".into());
+        bundle.spec.workers[1].env_prefix = Some("OTHER_".into());
         let after = wanted(&bundle, &observed());
         let changed = before.iter().zip(&after).filter(|(before, after)| before != after);
         let changed: Vec<_> = changed.map(|(before, _)| before.part).collect();
