@@ -74,10 +74,11 @@ impl Verdict {
         let mut verdict = match outcome {
             Outcome::Passed => return Verdict::passed(),
             Outcome::Refused(text) => {
-                let messages = messages(text);
+                let (entries, lines) = messages(text);
+                let culprit = entries.iter().chain(&lines).find_map(|message| culprit(message));
                 Verdict {
-                    culprit: messages.iter().find_map(|message| culprit(message)).map(str::to_owned),
-                    ..Verdict::failed(reason::PROOF_FAILED, &messages.join("\n"))
+                    culprit: culprit.map(str::to_owned),
+                    ..Verdict::failed(reason::PROOF_FAILED, &[&*entries, &*lines].concat().join("\n"))
                 }
             }
             Outcome::TimedOut(limit) => Verdict::failed(
@@ -116,27 +117,23 @@ pub fn read(message: &str) -> Option<Verdict> {
     serde_json::from_str(message).ok()
 }
 
-/// The runtime writes a JSON object on each line, as its configuration asks it to. What it writes before it has read
-/// that, and what the system writes, is plain text.
-fn messages(text: &str) -> Vec<String> {
-    let mut messages = Vec::new();
+/// The runtime writes its errors as JSON, an entry on each line, as its configuration asks it to. What it writes before it
+/// has read that, and what the system writes, is lines of plain text.
+fn messages(text: &str) -> (Vec<String>, Vec<String>) {
+    let (mut entries, mut lines) = (Vec::new(), Vec::new());
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         match serde_json::from_str::<Value>(line) {
-            Ok(Value::Object(entry)) if entry.contains_key("source") => {
-                let text = entry.get("message").and_then(Value::as_str);
-                // Of a test that passes or fails it says so at a level below.
-                if entry.get("level").and_then(Value::as_str).is_some_and(is_telling) {
-                    messages.extend(text.map(str::to_owned));
+            Ok(Value::Object(entry)) => {
+                let text = |field: &str| entry.get(field).and_then(Value::as_str);
+                // Below that it speaks of tests that pass and of what it does.
+                if matches!(text("level"), Some("error" | "fatal")) {
+                    entries.extend(text("message").map(str::to_owned));
                 }
             }
-            _ => messages.push(line.to_owned()),
+            _ => lines.push(line.to_owned()),
         }
     }
-    messages
-}
-
-fn is_telling(level: &str) -> bool {
-    !matches!(level, "debug" | "info")
+    (entries, lines)
 }
 
 /// Whom a message begins with: `service NAME: …` or `Worker "NAME"'s binding …`.
@@ -234,7 +231,7 @@ mod tests {
     #[test]
     fn what_is_no_fault_is_left_out() {
         let passed = SYNTAX.replace("error", "debug");
-        let verdict = refused(&format!("{passed}\n\n{SYNTAX}\nplain"));
+        let verdict = refused(&format!("plain\n{passed}\n\n{SYNTAX}"));
         let message = verdict.message.unwrap();
         assert!(
             message.starts_with("service bad") && message.ends_with("\nplain"),

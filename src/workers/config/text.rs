@@ -1,5 +1,7 @@
 //! Cap'n Proto's notation of values.
 
+use std::fmt::Write;
+
 /// A string: what could end it or be read as more than itself is escaped, everything else stands as it is.
 pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
@@ -7,7 +9,9 @@ pub(super) fn quoted(text: &str) -> String {
     for character in text.chars() {
         match character {
             '"' | '\\' => quoted.extend(['\\', character]),
-            _ if character.is_ascii_control() => quoted.push_str(&format!("\\x{:02x}", u32::from(character))),
+            _ if character.is_ascii_control() => {
+                let _ = write!(quoted, "\\x{:02x}", u32::from(character));
+            }
             _ => quoted.push(character),
         }
     }
@@ -27,8 +31,8 @@ pub(super) fn lines(items: &[String], indent: usize) -> String {
         return "[]".to_owned();
     }
     let space = " ".repeat(indent);
-    let inner: String = items.iter().map(|item| format!("{space}  {item},\n")).collect();
-    format!("[\n{inner}{space}]")
+    let inner: Vec<_> = items.iter().map(|item| format!("{space}  {item},\n")).collect();
+    format!("[\n{}{space}]", inner.concat())
 }
 
 #[cfg(test)]
