@@ -6,9 +6,10 @@ use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, Command};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::{Error, located};
 use crate::api::names::runtime_service;
@@ -17,11 +18,14 @@ use crate::api::names::runtime_service;
 const START: Duration = Duration::from_secs(10);
 /// How often it is looked whether it does.
 const LOOK: Duration = Duration::from_millis(20);
-/// Runs a program and ends it when its own standard input ends: that is when we have ended, whichever way.
+/// How long it may take to end.
+const END: Duration = Duration::from_secs(2);
+/// Runs a program, asks it to end when it is told to by a line, and ends it when its own standard input ends: that is when
+/// we have ended, whichever way.
 const WATCHDOG: &str = "exec 3<&0
 \"$@\" 3<&- </dev/null &
 program=$!
-{ read -r _; kill -KILL $program; } <&3 2>/dev/null &
+{ read -r _; kill -TERM $program; read -r _; kill -KILL $program; } <&3 2>/dev/null &
 watcher=$!
 wait $program
 status=$?
@@ -49,6 +53,11 @@ impl Serving {
     /// # Errors
     /// When that cannot be known.
     pub async fn end(&mut self) -> io::Result<()> {
+        if let Some(life) = &mut self.life {
+            // It may have ended before.
+            let _ = life.write_all(b"\n").await;
+            let _ = timeout(END, self.watchdog.wait()).await;
+        }
         drop(self.life.take());
         self.watchdog.wait().await.map(drop)
     }
@@ -69,7 +78,9 @@ pub async fn serve(
     let mut command = Command::new("/bin/sh");
     command.args(["-c", WATCHDOG, "sh"]).arg(located(workerd)).arg("serve");
     command.arg(Path::new("config").join(file));
-    command.arg(format!("--socket-addr={}=127.0.0.1:0", runtime_service::HEALTH));
+    if !listeners.iter().any(|(name, _)| *name == runtime_service::HEALTH) {
+        command.arg(format!("--socket-addr={}=127.0.0.1:0", runtime_service::HEALTH));
+    }
     for (name, port) in listeners {
         command.arg(format!("--socket-addr={name}=127.0.0.1:{port}"));
     }
