@@ -11,13 +11,12 @@ use anyhow::{Context, bail};
 use crate::api::workers::{ContentModule, ProofState, WorkerTemplate};
 use crate::cli::ProveArgs;
 use crate::clients::workerd::{self, Limits};
+use crate::workers::code::{Code, CodeModule};
 use crate::workers::config::{self, Configured};
+use crate::workers::content::LISTING;
 use crate::workers::port;
 use crate::workers::prefix::env_prefix;
 use crate::workers::proof::Verdict;
-
-/// What the names and types of the modules of a release are written in, beside them.
-const LISTING: &str = "modules.json";
 
 /// What the runtime says.
 ///
@@ -42,7 +41,8 @@ async fn alone(args: &ProveArgs, release: &str) -> anyhow::Result<Verdict> {
         mounted(args)?;
     }
     let folder = args.work.join("modules").join(release);
-    let modules = listed(&folder)?;
+    let code = code(&folder)?;
+    let modules = code.listing();
     let prefix = env_prefix(&template.script_name);
     let files = config::alone(&Configured {
         template: &template,
@@ -55,7 +55,8 @@ async fn alone(args: &ProveArgs, release: &str) -> anyhow::Result<Verdict> {
     workerd::write_config(&args.work, &files).context("cannot write the configuration")?;
     let outcome = workerd::prove(&args.workerd_path, &args.work, config::FILE, Limits::default()).await?;
     Ok(Verdict {
-        size: Some(size(&folder, modules.len())?),
+        digest: Some(code.digest(&template)),
+        size: i64::try_from(code.size()).ok(),
         ..Verdict::of(&outcome, Some(&template.script_name))
     })
 }
@@ -70,19 +71,22 @@ fn mounted(args: &ProveArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn listed(folder: &Path) -> anyhow::Result<Vec<ContentModule>> {
+/// The modules, as they were written or are mounted.
+fn code(folder: &Path) -> anyhow::Result<Code> {
+    let read = |path: &Path| fs::read(path).with_context(|| format!("cannot read {}", path.display()));
     let path = folder.join(LISTING);
-    let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    serde_json::from_slice(&text).with_context(|| format!("{} is no list of modules", path.display()))
-}
-
-fn size(folder: &Path, modules: usize) -> anyhow::Result<i64> {
-    let bytes = (0..modules).map(|index| {
-        let path = folder.join(index.to_string());
-        let file = fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        Ok(i64::try_from(file.len())?)
+    let listing: Vec<ContentModule> =
+        serde_json::from_slice(&read(&path)?).with_context(|| format!("{} is no list of modules", path.display()))?;
+    let modules = listing.into_iter().enumerate().map(|(index, listed)| {
+        Ok(CodeModule {
+            name: listed.name,
+            module_type: listed.module_type,
+            content: read(&folder.join(index.to_string()))?,
+        })
     });
-    bytes.sum()
+    Ok(Code {
+        modules: modules.collect::<anyhow::Result<_>>()?,
+    })
 }
 
 /// Every process of a bundle, until one is refused.
@@ -134,9 +138,10 @@ mod tests {
     #[test]
     fn what_is_missing_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let error = listed(folder.path()).unwrap_err().to_string();
+        let error = code(folder.path()).unwrap_err().to_string();
         assert!(error.ends_with("/modules.json"), "{error}");
-        let error = size(folder.path(), 1).unwrap_err().to_string();
+        fs::write(folder.path().join(LISTING), r#"[{"name": "a.js", "type": "EsModule"}]"#).unwrap();
+        let error = code(folder.path()).unwrap_err().to_string();
         assert!(error.ends_with("/0"), "{error}");
     }
 }
