@@ -32,7 +32,7 @@
 //!   names, and to the sink of events.
 //! - [`serve`]: listeners, TLS, admission, conversion, executions, events, metacontroller's hooks, health, metrics.
 //! - [`reconcile`]: the controllers, the lease by which one replica writes, the queue of events.
-//! - [`commands`]: `crds`, `manifests`, `certs`, `render`, `review`, `build-bundle`; [`cli`]: their flags as plain data.
+//! - [`commands`]: `crds`, `manifests`, `certs`, `render`, `review`, `workers`, `build-bundle`; [`cli`]: their flags as plain data.
 //!
 //! # The life of a request
 //! The API server posts an AdmissionReview to `/validate`. The connection has been through TLS, a cap and its time
@@ -97,7 +97,7 @@ pub mod template;
 pub mod trust;
 pub mod workers;
 
-use cli::{Cli, Command, RenderCommand};
+use cli::{Cli, Command, RenderCommand, WorkersCommand};
 
 /// Runs one command line to its end.
 ///
@@ -113,6 +113,7 @@ pub fn run(cli: &Cli) -> anyhow::Result<()> {
         Some(Command::Render(RenderCommand::Job(args))) => commands::render::job(args),
         Some(Command::Render(RenderCommand::Namespace(args))) => commands::render::namespace(args),
         Some(Command::Review(args)) => commands::review::run(args),
+        Some(Command::Workers(WorkersCommand::Serve(args))) => commands::workers::serve(args),
         Some(Command::BuildBundle(step)) => commands::build_bundle::run(step),
     }
 }

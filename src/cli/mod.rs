@@ -8,6 +8,7 @@ mod flag;
 pub mod gateway;
 pub mod hooks;
 pub mod inspect;
+pub mod local_workers;
 pub mod manifests;
 pub mod resources;
 pub mod serve;
@@ -23,6 +24,7 @@ pub use client::ClientArgs;
 pub use events::EventArgs;
 pub use gateway::GatewayArgs;
 pub use inspect::{OutputFormat, RenderCommand, RenderJobArgs, RenderNamespaceArgs, ReviewArgs};
+pub use local_workers::{WorkersCommand, WorkersServeArgs};
 pub use manifests::ManifestsArgs;
 pub use resources::{DispatchMode, FolderArgs, NativeArgs, ResourceArgs, StatusWhen, TemplateSyntax};
 pub use serve::{Component, LogFormat, ServeArgs};
@@ -86,6 +88,9 @@ pub enum Command {
     Render(RenderCommand),
     /// Print what the webhooks would answer, without a cluster; fails when something is refused.
     Review(Box<ReviewArgs>),
+    /// Run workers on this machine, without a cluster.
+    #[command(subcommand)]
+    Workers(WorkersCommand),
     /// Do one step of a build Job of workers, in a container of its pod.
     #[command(subcommand)]
     BuildBundle(BuildStep),

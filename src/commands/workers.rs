@@ -1,1 +1,0 @@
-//! `workers`: a worker on this machine, without a cluster.
