@@ -26,6 +26,7 @@ pub mod native;
 pub mod process;
 pub mod serve;
 pub mod server;
+pub mod workerd;
 pub mod workers;
 
 /// A command of the checkout that has to succeed; its output goes where the test's goes.
