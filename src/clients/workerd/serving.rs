@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Error, located};
+use super::{Error, command};
 use crate::api::names::runtime_service;
 
 /// How long the runtime may take until it listens.
@@ -20,46 +20,72 @@ const START: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(20);
 /// How long it may take to end.
 const END: Duration = Duration::from_secs(2);
-/// Runs a program, asks it to end when it is told to by a line, and ends it when its own standard input ends: that is when
-/// we have ended, whichever way.
-const WATCHDOG: &str = "exec 3<&0
-\"$@\" 3<&- </dev/null &
-program=$!
-{ read -r _; kill -TERM $program; read -r _; kill -KILL $program; } <&3 2>/dev/null &
-watcher=$!
-wait $program
-status=$?
-kill $watcher 2>/dev/null
-exit $status";
+/// Asks a process to end when it is told to by a line, and ends it when its own standard input ends: that is when we have
+/// ended, whichever way.
+const WATCHDOG: &str = "read -r _; kill -TERM \"$1\"; read -r _; kill -KILL \"$1\"";
 
 /// A runtime that serves; it ends when this is dropped.
 #[derive(Debug)]
 pub struct Serving {
-    watchdog: Child,
+    runtime: Child,
+    // Goes before its input does.
+    _watchdog: Child,
     life: Option<ChildStdin>,
 }
 
 impl Serving {
+    fn start(mut command: Command) -> io::Result<Self> {
+        let runtime = command.spawn()?;
+        let id = runtime.id().unwrap_or_default().to_string();
+        let mut watchdog = super::command(Path::new("/bin/sh"))
+            .args(["-c", WATCHDOG, "sh", &id])
+            .stdin(Stdio::piped())
+            .spawn()?;
+        let life = watchdog.stdin.take();
+        Ok(Serving {
+            runtime,
+            _watchdog: watchdog,
+            life,
+        })
+    }
+
     /// Waits until it has ended by itself.
     ///
     /// # Errors
     /// When that cannot be known.
     pub async fn ended(&mut self) -> io::Result<ExitStatus> {
-        self.watchdog.wait().await
+        self.runtime.wait().await
     }
 
-    /// Ends it, and waits for that.
+    /// Lets it finish what it answers, ends it, and waits for that.
     ///
     /// # Errors
     /// When that cannot be known.
     pub async fn end(&mut self) -> io::Result<()> {
         if let Some(life) = &mut self.life {
-            // It may have ended before.
-            let _ = life.write_all(b"\n").await;
-            let _ = timeout(END, self.watchdog.wait()).await;
+            life.write_all(b"\n").await?;
         }
-        drop(self.life.take());
-        self.watchdog.wait().await.map(drop)
+        match timeout(END, self.runtime.wait()).await {
+            Ok(status) => status.map(drop),
+            Err(_) => self.runtime.kill().await,
+        }
+    }
+
+    /// Waits until somebody listens on each port.
+    async fn listens(&mut self, listeners: &[(&str, u16)]) -> io::Result<()> {
+        let deadline = Instant::now() + START;
+        for (_, port) in listeners {
+            while TcpStream::connect(("127.0.0.1", *port)).await.is_err() {
+                if let Some(status) = self.runtime.try_wait()? {
+                    return Err(io::Error::other(format!("it has ended with {status}")));
+                }
+                if Instant::now() >= deadline {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+                sleep(LOOK).await;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -75,40 +101,19 @@ pub async fn serve(
     (listeners, variables): (&[(&str, u16)], &BTreeMap<String, String>),
 ) -> Result<Serving, Error> {
     let path = || workerd.to_owned();
-    let mut command = Command::new("/bin/sh");
-    command.args(["-c", WATCHDOG, "sh"]).arg(located(workerd)).arg("serve");
-    command.arg(Path::new("config").join(file));
+    let mut command = command(workerd);
+    command.arg("serve").arg(Path::new("config").join(file));
     if !listeners.iter().any(|(name, _)| *name == runtime_service::HEALTH) {
         command.arg(format!("--socket-addr={}=127.0.0.1:0", runtime_service::HEALTH));
     }
     for (name, port) in listeners {
         command.arg(format!("--socket-addr={name}=127.0.0.1:{port}"));
     }
-    // Ctrl-C is for us, who then end it.
-    command.current_dir(folder).env_clear().envs(variables).process_group(0);
-    let mut watchdog = command
-        .stdin(Stdio::piped())
-        .spawn()
-        .map_err(|source| Error::Start { path: path(), source })?;
-    let life = watchdog.stdin.take();
-    let mut serving = Serving { watchdog, life };
-    let started = listens(&mut serving, listeners).await;
-    started.map_err(|source| Error::Follow { path: path(), source })?;
+    command.current_dir(folder).envs(variables);
+    command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
+    let started = Serving::start(command).map_err(|source| Error::Start { path: path(), source });
+    let mut serving = started?;
+    let listens = serving.listens(listeners).await;
+    listens.map_err(|source| Error::Follow { path: path(), source })?;
     Ok(serving)
-}
-
-async fn listens(serving: &mut Serving, listeners: &[(&str, u16)]) -> io::Result<()> {
-    let deadline = Instant::now() + START;
-    for (_, port) in listeners {
-        while TcpStream::connect(("127.0.0.1", *port)).await.is_err() {
-            if let Some(status) = serving.watchdog.try_wait()? {
-                return Err(io::Error::other(format!("it has ended with {status}")));
-            }
-            if Instant::now() >= deadline {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            sleep(LOOK).await;
-        }
-    }
-    Ok(())
 }

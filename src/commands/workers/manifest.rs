@@ -77,9 +77,9 @@ fn one(template: WorkerTemplate, secrets: &Secrets) -> anyhow::Result<Wanted> {
     let prefix = env_prefix(&template.script_name);
     let (mut secret_keys, mut variables) = (Vec::new(), BTreeMap::new());
     if let Some(name) = &template.secret_ref {
-        for (key, value) in secret(secrets, name)? {
+        for key in secret(secrets, name)?.keys() {
             secret_keys.push(key.clone());
-            variables.insert(format!("{prefix}{key}"), value.clone());
+            variables.insert(format!("{prefix}{key}"), value(secrets, name, key)?);
         }
     }
     for binding in &template.bindings {
@@ -104,15 +104,23 @@ fn of_binding(binding: &Binding, secret_ref: Option<&str>, secrets: &Secrets) ->
     let name = reference.name.as_deref().or(secret_ref);
     let name = name.with_context(|| format!("binding {} names no Secret, nor does `secretRef`", binding.name))?;
     let key = reference.key.as_deref().unwrap_or(&binding.name);
-    let value = secret(secrets, name)?.get(key);
-    let value = value.with_context(|| format!("Secret {name} has no key {key}"))?;
-    Ok(Some(value.clone()))
+    value(secrets, name, key).map(Some)
 }
 
 /// Values of Secrets by name and key.
-type Secrets = BTreeMap<String, BTreeMap<String, String>>;
+type Secrets = BTreeMap<String, BTreeMap<String, Vec<u8>>>;
 
-fn secret<'a>(secrets: &'a Secrets, name: &str) -> anyhow::Result<&'a BTreeMap<String, String>> {
+/// What a variable can hold.
+fn value(secrets: &Secrets, name: &str, key: &str) -> anyhow::Result<String> {
+    let bytes = secret(secrets, name)?.get(key);
+    let bytes = bytes.with_context(|| format!("Secret {name} has no key {key}"))?;
+    let text = String::from_utf8(bytes.clone())
+        .ok()
+        .filter(|text| !text.contains('\0'));
+    text.with_context(|| format!("key {key} of Secret {name} is no text"))
+}
+
+fn secret<'a>(secrets: &'a Secrets, name: &str) -> anyhow::Result<&'a BTreeMap<String, Vec<u8>>> {
     secrets
         .get(name)
         .with_context(|| format!("there is no Secret {name} in the manifest: add it"))
@@ -126,10 +134,13 @@ fn secrets(objects: &[Value]) -> anyhow::Result<Secrets> {
         }
         let name = object["metadata"]["name"].as_str().unwrap_or_default();
         // What is wrong with one is not said: it could be its content.
-        let Ok(secret) = serde_json::from_value(plain(object)) else {
+        let Ok(secret) = serde_json::from_value::<Secret>(plain(object)) else {
             bail!("Secret {name} cannot be decoded");
         };
-        secrets.insert(name.to_owned(), values(name, secret)?);
+        let data = secret.data.into_iter().flatten().map(|(key, bytes)| (key, bytes.0));
+        let texts = secret.string_data.into_iter().flatten();
+        let texts = texts.map(|(key, text)| (key, text.into_bytes()));
+        secrets.insert(name.to_owned(), data.chain(texts).collect());
     }
     Ok(secrets)
 }
@@ -147,17 +158,6 @@ fn plain(object: &Value) -> Value {
         }
     }
     object
-}
-
-fn values(name: &str, secret: Secret) -> anyhow::Result<BTreeMap<String, String>> {
-    let mut values = BTreeMap::new();
-    for (key, bytes) in secret.data.unwrap_or_default() {
-        let value = String::from_utf8(bytes.0).ok().filter(|text| !text.contains('\0'));
-        let value = value.with_context(|| format!("key {key} of Secret {name} is no text"))?;
-        values.insert(key, value);
-    }
-    values.extend(secret.string_data.unwrap_or_default());
-    Ok(values)
 }
 
 #[cfg(test)]
@@ -235,7 +235,7 @@ mod tests {
                 "workers a-b and a_b",
             ),
             (
-                vec![binary, deployment("a", &json!({}))],
+                vec![binary, deployment("a", &json!({"secretRef": "s"}))],
                 "key A of Secret s is no text",
             ),
             (

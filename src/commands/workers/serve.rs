@@ -1,5 +1,6 @@
 //! `workers serve`: proves the workers of a manifest and runs them, each on a port of this machine.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use anyhow::{Context, bail};
@@ -40,7 +41,7 @@ async fn run(args: &WorkersServeArgs, wanted: &[Wanted]) -> anyhow::Result<()> {
         .map(|worker| &*worker.template.script_name)
         .zip(ports)
         .collect();
-    let variables = wanted.iter().flat_map(|worker| worker.variables.clone()).collect();
+    let variables: BTreeMap<_, _> = wanted.iter().flat_map(|worker| worker.variables.clone()).collect();
     let mut serving = workerd::serve(
         &args.workerd_path,
         folder.path(),
