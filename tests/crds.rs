@@ -95,7 +95,9 @@ fn each_stored_version_is_served() {
             .map(|v| (v["name"].as_str().unwrap(), v["served"] == true, v["storage"] == true))
             .collect();
         let expected: &[_] = match crd["spec"]["group"].as_str() {
-            Some("dispatcher.ivan.vc") => &[("v1beta1", true, true), ("v1alpha1", true, false)],
+            Some(group) if group == "dispatcher.ivan.vc" || group.starts_with("api.worker-") => {
+                &[("v1beta1", true, true), ("v1alpha1", true, false)]
+            }
             _ => &[("v1alpha1", true, true)],
         };
         assert_eq!(facts, expected);

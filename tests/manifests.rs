@@ -63,8 +63,8 @@ async fn every_path_is_a_route() {
     let configs: Vec<_> = objects.iter().flat_map(client_configs).collect();
     assert_eq!(
         configs.len(),
-        7,
-        "two CRDs with two versions, three webhooks that mutate and two that validate"
+        13,
+        "six CRDs with two versions, four webhooks that mutate and three that validate"
     );
     for config in configs {
         let path = config["url"].as_str().unwrap().strip_prefix(URL).unwrap();
@@ -110,6 +110,24 @@ fn the_api_server_asks_about_what_is_written_and_stops_nothing_else() {
     }
 }
 
+#[test]
+fn the_api_server_asks_about_workers() {
+    let kinds = ["deployment", "release", "bundle", "account"];
+    for (configuration, place, name, kinds) in [
+        (0, 1, "mutate.workers.stationmaster.dev", &kinds[..2]),
+        (1, 2, "validate.workers.stationmaster.dev", &kinds[..]),
+    ] {
+        let rules = kinds.iter().map(|kind| {
+            json!({"apiGroups": [format!("api.worker-{kind}")], "apiVersions": ["v1alpha1", "v1beta1"],
+                "operations": ["CREATE", "UPDATE"], "resources": [format!("worker{kind}s")], "scope": "Namespaced"})
+        });
+        let webhook = webhook(&[], configuration, place);
+        assert_eq!(webhook["name"], name);
+        assert_eq!(webhook["rules"], rules.collect::<Value>());
+        assert_eq!(webhook["failurePolicy"], "Fail");
+    }
+}
+
 /// A webhook of pods as it has to be, with what its selectors require.
 fn of_pods(name: &str, failure: (&str, u8), labels: &Value, namespaces: &Value, marked: Option<&str>) -> Value {
     let mirror = "!has(object.metadata.annotations) || !('kubernetes.io/config.mirror' in object.metadata.annotations)";
@@ -137,11 +155,11 @@ fn pods_that_a_label_marks_wait_for_the_server_and_others_do_not() {
     let labels = |operator: &str| json!([{"key": "setGateway", "operator": operator}]);
     let name = "labelled.pods.gateway.stationmaster.dev";
     let labelled = of_pods(name, ("Fail", 5), &labels("Exists"), &namespaces, None);
-    assert_eq!(webhook(&[], 0, 1), labelled);
+    assert_eq!(webhook(&[], 0, 2), labelled);
     let marked = Some("has(object.metadata.annotations) && ('setGateway' in object.metadata.annotations)");
     let name = "other.pods.gateway.stationmaster.dev";
     let other = of_pods(name, ("Ignore", 2), &labels("DoesNotExist"), &namespaces, marked);
-    assert_eq!(webhook(&[], 0, 2), other);
+    assert_eq!(webhook(&[], 0, 3), other);
 }
 
 #[test]
@@ -150,9 +168,9 @@ fn namespaces_are_named_by_the_flags_that_serve_has_too() {
         let flags = ["namespace-selector=a,b in (c,d)", "exclude-namespace=vpn"];
         flags.map(|flag| format!("--{prefix}{flag}"))
     };
-    let printed = |flags: [String; 2]| webhook(&flags.each_ref().map(String::as_str), 0, 1);
+    let printed = |flags: [String; 2]| webhook(&flags.each_ref().map(String::as_str), 0, 2);
     assert_eq!(printed(flags("gateway-")), printed(flags("")));
-    assert_ne!(printed(flags("")), webhook(&[], 0, 1));
+    assert_ne!(printed(flags("")), webhook(&[], 0, 2));
 }
 
 #[test]
@@ -178,7 +196,7 @@ fn each_pod_is_for_one_webhook_whatever_marks_it() {
     let name = "key-2.labelled.pods.gateway.stationmaster.dev";
     let second = labels(&[("setGateway", "DoesNotExist"), ("a.b/c", "Exists")]);
     assert_eq!(
-        webhook(&flags, 0, 2),
+        webhook(&flags, 0, 3),
         of_pods(name, ("Fail", 5), &second, &namespaces, None)
     );
     let name = "other.pods.gateway.stationmaster.dev";
@@ -186,11 +204,11 @@ fn each_pod_is_for_one_webhook_whatever_marks_it() {
     let marked = "has(object.metadata.annotations) && ('setGateway' in object.metadata.annotations || 'd/e' in \
                   object.metadata.annotations)";
     let wanted = of_pods(name, ("Ignore", 2), &neither, &namespaces, Some(marked));
-    assert_eq!(webhook(&flags, 0, 3), wanted);
+    assert_eq!(webhook(&flags, 0, 4), wanted);
     // A default is for pods without any mark.
     let flags = [&flags[..], &["--gateway-default"]].concat();
     let wanted = of_pods(name, ("Ignore", 2), &neither, &namespaces, None);
-    assert_eq!(webhook(&flags, 0, 3), wanted);
+    assert_eq!(webhook(&flags, 0, 4), wanted);
 }
 
 #[test]
@@ -199,7 +217,7 @@ fn the_server_is_not_asked_about_its_own_pods() {
         .as_array()
         .unwrap()
         .iter()
-        .skip(1)
+        .skip(2)
     {
         let namespaces = &webhook["namespaceSelector"]["matchExpressions"][0];
         assert_eq!(namespaces["values"], json!(["kube-system", "a"]));
@@ -295,8 +313,8 @@ fn conversion_may_have_a_service_of_its_own() {
         .map(|config| [&config["service"]["namespace"], &config["service"]["name"]])
         .collect();
     let (admission, conversion) = ([&json!("a"), &json!("b")], [&json!("c"), &json!("d")]);
-    assert_eq!(services[..2], [conversion; 2]);
-    assert_eq!(services[2..], [admission; 5]);
+    assert_eq!(services[..6], [conversion; 6]);
+    assert_eq!(services[6..], [admission; 7]);
 }
 
 #[test]

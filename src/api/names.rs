@@ -14,6 +14,13 @@ pub const WORKER_RELEASE_GROUP: &str = "api.worker-release";
 pub const WORKER_BUNDLE_GROUP: &str = "api.worker-bundle";
 /// API group of [`crate::api::workers::WorkerAccount`].
 pub const WORKER_ACCOUNT_GROUP: &str = "api.worker-account";
+/// All API groups of [`crate::api::workers`].
+pub const WORKER_GROUPS: [&str; 4] = [
+    WORKER_DEPLOYMENT_GROUP,
+    WORKER_RELEASE_GROUP,
+    WORKER_BUNDLE_GROUP,
+    WORKER_ACCOUNT_GROUP,
+];
 /// Field manager of everything that we write, but for the objects of a folder of templates.
 pub const FIELD_MANAGER: &str = "stationmaster";
 /// Category of all our kinds: `kubectl get stationmaster`.

@@ -16,7 +16,7 @@ use tower::ServiceExt;
 use super::gateways::Offline;
 use super::manifest;
 use crate::api::names::path::{CONVERT, MUTATE, MUTATE_PODS, VALIDATE};
-use crate::api::names::{DISPATCH_GROUP, GATEWAY_GROUP};
+use crate::api::names::{DISPATCH_GROUP, GATEWAY_GROUP, WORKER_GROUPS};
 use crate::api::review::ADMISSION_API_VERSION;
 use crate::cli::ReviewArgs;
 use crate::cli::serve::ExecuteArgs;
@@ -38,8 +38,8 @@ pub fn run(args: &ReviewArgs) -> anyhow::Result<()> {
     let answers = runtime.context("cannot start")?.block_on(answers(args, objects))?;
     if answers.is_empty() {
         bail!(
-            "there is neither a review nor an object of {DISPATCH_GROUP} or {GATEWAY_GROUP} nor a pod with a gateway in \
-             the file"
+            "there is neither a review nor an object of {DISPATCH_GROUP}, {GATEWAY_GROUP} or api.worker-* nor a pod with a \
+             gateway in the file"
         );
     }
     for answer in &answers {
@@ -97,6 +97,7 @@ fn review(object: Value, gateways: &Offline) -> Option<Value> {
     match (group, object["kind"].as_str()) {
         (_, Some("ConversionReview" | "AdmissionReview")) => Some(object),
         (DISPATCH_GROUP, _) | (GATEWAY_GROUP, Some("PodGateway" | "GatewayClient")) => Some(created(&object)),
+        (group, _) if WORKER_GROUPS.contains(&group) => Some(created(&object)),
         ("", Some("Pod")) if !gateways.is_empty() => Some(created(&object)),
         (_, kind) => {
             let kind = kind.unwrap_or("what has no kind");

@@ -10,8 +10,9 @@ use super::body;
 use super::decode::{decode, glance};
 use super::metrics::micros;
 use super::state::AppState;
-use crate::api::names::GATEWAY_GROUP;
+use super::workers;
 use crate::api::names::path::{MUTATE, MUTATE_PODS, SET_GATEWAY, VALIDATE};
+use crate::api::names::{GATEWAY_GROUP, WORKER_GROUPS};
 use crate::api::pod::PodObject;
 use crate::api::review::{AdmissionRequest, Object, Reviewed, Verdict};
 use crate::clients::cluster;
@@ -145,10 +146,14 @@ fn log<O: Reviewed>(
 
 /// Asks the domain, which knows its kinds.
 fn decide(state: &AppState, route: &'static str, request: &AdmissionRequest<'_>) -> Result<Verdict, Refusal> {
+    let group = &*request.kind.group;
+    if WORKER_GROUPS.contains(&group) {
+        return workers::decide(state.workers.as_ref(), route, request);
+    }
     let templates = Known(state.templates.as_ref());
     let decided = match route {
         MUTATE => default::mutate(request, &templates),
-        _ if request.kind.group == GATEWAY_GROUP => {
+        _ if group == GATEWAY_GROUP => {
             let gateways = state.gateways.as_ref();
             return gateways.map_or(Ok(Verdict::default()), |gateways| gateways.validate(request));
         }

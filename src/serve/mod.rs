@@ -24,6 +24,7 @@ pub mod state;
 mod sync;
 pub mod tls;
 mod token;
+mod workers;
 
 use axum::Router;
 use axum::routing::{MethodFilter, any, get, on, post};
@@ -39,6 +40,7 @@ pub use memory::Memory;
 pub use server::{Server, Timing};
 pub use state::{AppState, State};
 pub use sync::Hooks;
+pub use workers::Workers;
 
 /// A group of routes that is switched on and bound as one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

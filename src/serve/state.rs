@@ -11,6 +11,7 @@ use super::health::Readiness;
 use super::memory::Memory;
 use super::metrics::Metrics;
 use super::sync::Hooks;
+use super::workers::Workers;
 use crate::cli::serve::ExecuteArgs;
 use crate::clients::cluster::{Cluster, Templates};
 use crate::dispatch::Limits;
@@ -45,6 +46,8 @@ pub struct State {
     pub hooks: Option<Hooks>,
     /// The gateway for pods; absent when the flags make none.
     pub gateways: Option<Gateways>,
+    /// What is known of workers; absent where nobody watches them.
+    pub workers: Option<Workers>,
     /// Parsed JobTemplates, shared with the reconcilers.
     pub compiled: Arc<Cache>,
 }
@@ -66,6 +69,7 @@ impl State {
             events: None,
             hooks: None,
             gateways: None,
+            workers: None,
             compiled: Arc::default(),
         }
     }

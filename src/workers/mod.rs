@@ -8,7 +8,11 @@ pub mod composition;
 pub mod config;
 pub mod content;
 pub mod convert;
+pub mod day;
 pub mod default;
+#[cfg(test)]
+mod fixture;
+pub mod known;
 pub mod module_type;
 pub mod port;
 pub mod prefix;
@@ -20,4 +24,6 @@ pub mod runtime_image;
 pub mod secrets;
 pub mod source;
 pub mod status;
+mod subject;
 pub mod validate;
+mod view;

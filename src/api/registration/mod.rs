@@ -13,7 +13,10 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
-use super::names::{CATEGORY, DISPATCH_GROUP, GATEWAY_GROUP, label, path, webhook};
+use super::names::{
+    CATEGORY, DISPATCH_GROUP, GATEWAY_GROUP, WORKER_ACCOUNT_GROUP, WORKER_BUNDLE_GROUP, WORKER_DEPLOYMENT_GROUP,
+    WORKER_RELEASE_GROUP, label, path, webhook,
+};
 pub use pods::Pods;
 
 /// Seconds that the API server waits for an answer.
@@ -110,10 +113,10 @@ impl Registration {
     /// The configuration of `/validate`.
     #[must_use]
     pub fn validating(&self) -> ValidatingWebhookConfiguration {
-        let webhook = |name: &str, rule| ValidatingWebhook {
+        let webhook = |name: &str, rules| ValidatingWebhook {
             name: name.to_owned(),
             client_config: self.client_config(&self.place, path::VALIDATE),
-            rules: Some(vec![rule]),
+            rules: Some(rules),
             failure_policy: Some(FAILURE_POLICY.to_owned()),
             match_policy: Some("Equivalent".to_owned()),
             side_effects: "None".to_owned(),
@@ -124,8 +127,9 @@ impl Registration {
         ValidatingWebhookConfiguration {
             metadata: self.metadata(),
             webhooks: Some(vec![
-                webhook(webhook::VALIDATE_DISPATCH, rule()),
-                webhook(webhook::VALIDATE_GATEWAY, gateway_rule()),
+                webhook(webhook::VALIDATE_DISPATCH, vec![rule()]),
+                webhook(webhook::VALIDATE_GATEWAY, vec![gateway_rule()]),
+                webhook(webhook::VALIDATE_WORKERS, worker_rules(&ALL_OF_WORKERS)),
             ]),
         }
     }
@@ -133,10 +137,10 @@ impl Registration {
     /// The configuration of `/mutate` and `/mutate-pods`.
     #[must_use]
     pub fn mutating(&self) -> MutatingWebhookConfiguration {
-        let webhook = MutatingWebhook {
-            name: webhook::MUTATE_DISPATCH.to_owned(),
+        let webhook = |name: &str, rules| MutatingWebhook {
+            name: name.to_owned(),
             client_config: self.client_config(&self.place, path::MUTATE),
-            rules: Some(vec![rule()]),
+            rules: Some(rules),
             failure_policy: Some(FAILURE_POLICY.to_owned()),
             match_policy: Some("Equivalent".to_owned()),
             side_effects: "None".to_owned(),
@@ -144,10 +148,14 @@ impl Registration {
             admission_review_versions: vec!["v1".to_owned()],
             ..MutatingWebhook::default()
         };
+        let ours = [
+            webhook(webhook::MUTATE_DISPATCH, vec![rule()]),
+            webhook(webhook::MUTATE_WORKERS, worker_rules(&DEFAULTED_OF_WORKERS)),
+        ];
         let pods = self.pods.webhooks(&self.client_config(&self.place, path::MUTATE_PODS));
         MutatingWebhookConfiguration {
             metadata: self.metadata(),
-            webhooks: Some([webhook].into_iter().chain(pods).collect()),
+            webhooks: Some(ours.into_iter().chain(pods).collect()),
         }
     }
 
@@ -218,6 +226,28 @@ fn gateway_rule() -> RuleWithOperations {
         // The one kind has no namespace, the other has.
         scope: Some("*".to_owned()),
     }
+}
+
+/// The kinds of workers, each of a group of its own.
+const ALL_OF_WORKERS: [(&str, &str); 4] = [
+    (WORKER_DEPLOYMENT_GROUP, "workerdeployments"),
+    (WORKER_RELEASE_GROUP, "workerreleases"),
+    (WORKER_BUNDLE_GROUP, "workerbundles"),
+    (WORKER_ACCOUNT_GROUP, "workeraccounts"),
+];
+/// Those of them that have defaults which no schema can say.
+const DEFAULTED_OF_WORKERS: [(&str, &str); 2] = [ALL_OF_WORKERS[0], ALL_OF_WORKERS[1]];
+
+/// Kinds of workers in both versions; not their status and not their end, so that what serves goes on without us.
+fn worker_rules(kinds: &[(&str, &str)]) -> Vec<RuleWithOperations> {
+    let rules = kinds.iter().map(|(group, resource)| RuleWithOperations {
+        api_groups: list(&[*group]),
+        api_versions: list(&["v1alpha1", "v1beta1"]),
+        operations: list(&["CREATE", "UPDATE"]),
+        resources: list(&[*resource]),
+        scope: Some("Namespaced".to_owned()),
+    });
+    rules.collect()
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "what a rule wants")]

@@ -27,6 +27,7 @@ use super::template::WorkerTemplate;
     printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = schema::immutable)]
 pub struct WorkerReleaseSpec {
     /// The worker.
     #[serde(flatten)]

@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use schemars::{Schema, SchemaGenerator, json_schema};
+use serde_json::json;
 
 use crate::api::structural::{conditions_of, structural};
 
@@ -29,4 +30,14 @@ pub(super) fn label_selector(_: &mut SchemaGenerator) -> Schema {
 /// `status.conditions`.
 pub(super) fn conditions(_: &mut SchemaGenerator) -> Schema {
     conditions_of("What is true of it, and why.")
+}
+
+/// A spec that cannot change. What no schema describes, a value of `json` or a stranger in a binding, the rule does not
+/// see: admission compares that too.
+pub(super) fn immutable(spec: &mut Schema) {
+    let message = "a WorkerRelease is immutable: change its WorkerDeployment, which makes another one";
+    spec.insert(
+        "x-kubernetes-validations".into(),
+        json!([{"message": message, "rule": "self == oldSelf"}]),
+    );
 }

@@ -102,8 +102,11 @@ pub struct Source {
 }
 
 /// One name in a worker's environment; exactly one of the fields behind it says what it is.
+///
+/// What other fields say is kept until admission, which refuses it by name.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(extend("x-kubernetes-preserve-unknown-fields" = true))]
 pub struct Binding {
     /// As the worker finds it: `env.NAME`.
     #[schemars(length(min = 1, max = 128))]

@@ -27,6 +27,10 @@ pub struct WorkerTemplate {
     /// The same by the name that the first Go type had; `scriptUrls` is what is meant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub scripts_urls: Vec<String>,
+    /// Code inline, which v1beta1 alone is made for: here so that it is not lost to who reads and writes this version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    pub modules: Vec<super::Module>,
     /// How many releases are kept; belongs beside `template`, and is taken here too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release_history_limit: Option<u32>,
@@ -73,6 +77,7 @@ pub struct WorkerDeploymentSpec {
     printcolumn = r#"{"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
+#[schemars(transform = schema::immutable)]
 pub struct WorkerReleaseSpec {
     /// The worker.
     #[serde(flatten)]
