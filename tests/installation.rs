@@ -60,6 +60,21 @@ fn resource(kind: &str) -> (String, String) {
         "MutatingWebhookConfiguration" => ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
         "ConfigMap" => ("", "configmaps"),
         "ResourceQuota" => ("", "resourcequotas"),
+        "WorkerDeployment" => ("api.worker-deployment", "workerdeployments"),
+        "WorkerRelease" => ("api.worker-release", "workerreleases"),
+        "WorkerBundle" => ("api.worker-bundle", "workerbundles"),
+        "WorkerAccount" => ("api.worker-account", "workeraccounts"),
+        "Deployment" => ("apps", "deployments"),
+        "ReplicaSet" => ("apps", "replicasets"),
+        "Service" => ("", "services"),
+        "Secret" | "SecretMetadata" => ("", "secrets"),
+        "ServiceAccount" => ("", "serviceaccounts"),
+        "Role" => ("rbac.authorization.k8s.io", "roles"),
+        "RoleBinding" => ("rbac.authorization.k8s.io", "rolebindings"),
+        "Ingress" => ("networking.k8s.io", "ingresses"),
+        "NetworkPolicy" => ("networking.k8s.io", "networkpolicies"),
+        "HttpRoute" | "HTTPRoute" => ("gateway.networking.k8s.io", "httproutes"),
+        "PodDisruptionBudget" => ("policy", "poddisruptionbudgets"),
         other => panic!("which resource is {other}?"),
     };
     (group.to_owned(), plural.to_owned())
@@ -73,9 +88,11 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| sources(&path)).collect()
 }
 
-/// Every right that anything needs.
+/// Every right that anything but workers needs.
 fn asked_for() -> Rights {
-    let mut rights = asked_for_in(&["serve", "reconcile", "clients", "process"]);
+    let mut rights = asked_for_where(&["serve", "reconcile", "clients", "process"], |file| {
+        !is_of_workers(file)
+    });
     // Called without naming the kind.
     rights.insert(resource("Eviction"), ["create".to_owned()].into());
     // Asked of whoever sets blockOwnerDeletion.
@@ -84,8 +101,17 @@ fn asked_for() -> Rights {
     rights
 }
 
+/// Whether a source has to do with workers alone, whose role is of its own.
+fn is_of_workers(file: &Path) -> bool {
+    file.to_string_lossy().contains("/workers")
+}
+
 /// Every call through `clients::cluster` that these sources name with its kind.
 fn asked_for_in(places: &[&str]) -> Rights {
+    asked_for_where(places, |_| true)
+}
+
+fn asked_for_where(places: &[&str], is_wanted: impl Fn(&Path) -> bool) -> Rights {
     let call = Regex::new(
         r"\.(get|get_metadata|create|replace|replace_status|patch|delete|watch|watch_where|watched|labelled)::<(\w+)>",
     )
@@ -98,6 +124,7 @@ fn asked_for_in(places: &[&str]) -> Rights {
     for file in places
         .iter()
         .flat_map(|place| sources(&checkout().join("src").join(place)))
+        .filter(|file| is_wanted(file))
     {
         for found in call.captures_iter(&fs::read_to_string(file).unwrap()) {
             // The one place where all watches are opened.
@@ -186,6 +213,63 @@ fn gateways_may_do_what_they_are_for_and_nothing_else() {
     let granted = granted(&[object("ClusterRole", "stationmaster-gateways")]);
     assert_eq!(granted, wanted);
     for (right, verbs) in asked_for().into_iter().filter(|(right, _)| is_for_gateways(right)) {
+        let granted = granted.get(&right).unwrap_or_else(|| panic!("{right:?} is asked for"));
+        assert!(verbs.is_subset(granted), "{verbs:?} of {right:?} are asked for");
+    }
+}
+
+/// All verbs on what is made for workers.
+const OURS: &[&str] = &["get", "list", "watch", "create", "patch", "delete"];
+/// All verbs on what is only looked at.
+const READ: &[&str] = &["get", "list", "watch"];
+
+/// All that is done for workers; a right that is missing here is one that nobody has thought about.
+const FOR_WORKERS: [(&str, &str, &[&str]); 27] = [
+    ("api.worker-deployment", "workerdeployments", READ),
+    (
+        "api.worker-deployment",
+        "workerdeployments/status",
+        &["update", "patch"],
+    ),
+    ("api.worker-deployment", "workerdeployments/finalizers", &["update"]),
+    ("api.worker-account", "workeraccounts", READ),
+    ("api.worker-account", "workeraccounts/status", &["update", "patch"]),
+    ("api.worker-account", "workeraccounts/finalizers", &["update"]),
+    ("api.worker-release", "workerreleases", OURS),
+    ("api.worker-release", "workerreleases/status", &["update", "patch"]),
+    ("api.worker-release", "workerreleases/finalizers", &["update"]),
+    ("api.worker-bundle", "workerbundles", OURS),
+    ("api.worker-bundle", "workerbundles/status", &["update", "patch"]),
+    ("api.worker-bundle", "workerbundles/finalizers", &["update"]),
+    ("batch", "jobs", OURS),
+    ("", "configmaps", OURS),
+    ("", "serviceaccounts", OURS),
+    ("rbac.authorization.k8s.io", "roles", OURS),
+    ("rbac.authorization.k8s.io", "rolebindings", OURS),
+    ("apps", "deployments", OURS),
+    ("apps", "replicasets", READ),
+    ("", "services", OURS),
+    ("networking.k8s.io", "ingresses", OURS),
+    ("networking.k8s.io", "networkpolicies", OURS),
+    ("gateway.networking.k8s.io", "httproutes", OURS),
+    ("policy", "poddisruptionbudgets", OURS),
+    ("", "secrets", &["get", "list", "watch", "create"]),
+    ("", "pods", READ),
+    ("", "events", &["create", "patch"]),
+];
+
+#[test]
+fn workers_may_do_what_they_are_for_and_nothing_else() {
+    let wanted: Rights = FOR_WORKERS
+        .iter()
+        .map(|(group, resource, verbs)| {
+            let verbs = verbs.iter().map(ToString::to_string);
+            (((*group).to_owned(), (*resource).to_owned()), verbs.collect())
+        })
+        .collect();
+    let granted = granted(&[object("ClusterRole", "stationmaster-workers")]);
+    assert_eq!(granted, wanted);
+    for (right, verbs) in asked_for_where(&["reconcile", "process"], is_of_workers) {
         let granted = granted.get(&right).unwrap_or_else(|| panic!("{right:?} is asked for"));
         assert!(verbs.is_subset(granted), "{verbs:?} of {right:?} are asked for");
     }

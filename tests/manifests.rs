@@ -113,9 +113,9 @@ fn the_api_server_asks_about_what_is_written_and_stops_nothing_else() {
 #[test]
 fn the_api_server_asks_about_workers() {
     let kinds = ["deployment", "release", "bundle", "account"];
-    for (configuration, place, name, kinds) in [
-        (0, 1, "mutate.workers.stationmaster.dev", &kinds[..2]),
-        (1, 2, "validate.workers.stationmaster.dev", &kinds[..]),
+    for (configuration, place, name) in [
+        (0, 1, "mutate.workers.stationmaster.dev"),
+        (1, 2, "validate.workers.stationmaster.dev"),
     ] {
         let rules = kinds.iter().map(|kind| {
             json!({"apiGroups": [format!("api.worker-{kind}")], "apiVersions": ["v1alpha1", "v1beta1"],

@@ -1,5 +1,5 @@
-//! What `/mutate` changes: the label `accounts` where there is one account to choose from, and a date as the runtime takes
-//! it. Patches are decided from what is there, and the same object sent twice gets an empty one.
+//! What `/mutate` changes: the label `accounts` where there is one account to choose from, a date as the runtime takes it,
+//! and in v1alpha1 the annotation with what that cannot say, which is not its writers' to change. Patches are decided from what is there, and the same object sent twice gets an empty one.
 
 use serde_json::{Value, json};
 
@@ -8,6 +8,7 @@ use super::known::Known;
 pub use super::subject::Error;
 use super::subject::{Kind, Subject};
 use super::view::View;
+use crate::api::names::annotation::WORKERS_V1BETA1;
 use crate::api::names::label;
 use crate::api::review::{AdmissionRequest, PatchOperation, Verdict};
 
@@ -20,17 +21,22 @@ pub fn mutate(request: &AdmissionRequest<'_>, known: &dyn Known) -> Result<Verdi
         return Ok(Verdict::default());
     };
     let object = View::of(object)?;
-    let template = match subject.kind {
-        Kind::Deployment => "/template",
-        Kind::Release => "",
-        Kind::Bundle | Kind::Account => return Ok(Verdict::default()),
-    };
+    let old = request.old_object.as_ref().map(View::of).transpose()?;
     if object.is_dying() {
         return Ok(Verdict::default());
     }
-    let mut patch = labelled(&object, &request.namespace, known);
-    if !subject.is_old {
-        patch.extend(dated(&object.spec, template));
+    let template = match subject.kind {
+        Kind::Deployment => Some("/template"),
+        Kind::Release => Some(""),
+        Kind::Bundle | Kind::Account => None,
+    };
+    let mut patch = Vec::new();
+    if let Some(template) = template {
+        patch.extend(labelled(&object, &request.namespace, known));
+        patch.extend(dated(&object.spec, template).filter(|_| !subject.is_old));
+    }
+    if let Some(old) = old.filter(|_| subject.is_old) {
+        patch.extend(kept(&object, &old));
     }
     Ok(Verdict {
         patch,
@@ -71,9 +77,31 @@ fn dated(spec: &Value, template: &str) -> Option<PatchOperation> {
     })
 }
 
+/// What a client of v1alpha1 lost, or has from an older state of the object, is as it is stored.
+fn kept(object: &View, old: &View) -> Vec<PatchOperation> {
+    let (found, wanted) = (object.annotation(WORKERS_V1BETA1), old.annotation(WORKERS_V1BETA1));
+    let path = format!("/metadata/annotations/{}", WORKERS_V1BETA1.replace('/', "~1"));
+    match wanted {
+        _ if found == wanted => Vec::new(),
+        None => vec![PatchOperation::Remove { path }],
+        Some(wanted) => {
+            let parent = PatchOperation::Add {
+                path: "/metadata/annotations".to_owned(),
+                value: json!({}),
+            };
+            let value = wanted.into();
+            let parent = object.metadata.annotations.is_none().then_some(parent);
+            parent
+                .into_iter()
+                .chain([PatchOperation::Add { path, value }])
+                .collect()
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Around, account, deployment, release, request, updated};
+    use super::super::fixture::{Around, account, deployment, old_deployment, release, request, updated};
     use super::*;
 
     fn patch(request: &Value, known: &dyn Known) -> Value {
@@ -122,6 +150,33 @@ mod tests {
         object["spec"]["compatibilityDate"] = json!("02/28/2026");
         let replaced = json!([{"op": "replace", "path": "/spec/compatibilityDate", "value": "2026-02-28"}]);
         assert_eq!(patch(&request(&object), &one_account()), replaced);
+    }
+
+    #[test]
+    fn what_v1alpha1_cannot_say_is_kept_whoever_writes_it() {
+        let plain = old_deployment("wasm-worker");
+        let with = |text: &str| {
+            let mut object = plain.clone();
+            object["metadata"]["annotations"] = json!({WORKERS_V1BETA1: text});
+            object
+        };
+        let path = "/metadata/annotations/workers.stationmaster.dev~1v1beta1";
+        let parent = json!({"op": "add", "path": "/metadata/annotations", "value": {}});
+        let add = json!({"op": "add", "path": path, "value": "kept"});
+        for (old, new, expected) in [
+            (with("kept"), with("kept"), json!([])),
+            (with("kept"), with("forged"), json!([add])),
+            (with("kept"), plain.clone(), json!([parent, add])),
+            (plain.clone(), with("forged"), json!([{"op": "remove", "path": path}])),
+            (plain.clone(), plain.clone(), json!([])),
+        ] {
+            assert_eq!(patch(&updated(&old, &new), &one_account()), expected, "{old} {new}");
+        }
+        assert_eq!(
+            patch(&request(&with("copied")), &one_account()),
+            json!([]),
+            "a new object may say it all"
+        );
     }
 
     #[test]

@@ -25,13 +25,42 @@ pub enum Error {
     Undecodable(#[from] serde_json::Error),
 }
 
-/// The kinds of this domain.
+/// The kinds of this domain, each of a group of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Deployment,
     Release,
     Bundle,
     Account,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Deployment, Self::Release, Self::Bundle, Self::Account];
+
+    /// The kind of a group.
+    pub(super) fn of(group: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.group() == group)
+    }
+
+    /// Its group.
+    pub(super) const fn group(self) -> &'static str {
+        match self {
+            Self::Deployment => WORKER_DEPLOYMENT_GROUP,
+            Self::Release => WORKER_RELEASE_GROUP,
+            Self::Bundle => WORKER_BUNDLE_GROUP,
+            Self::Account => WORKER_ACCOUNT_GROUP,
+        }
+    }
+
+    /// As `kind` has it.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Deployment => "WorkerDeployment",
+            Self::Release => "WorkerRelease",
+            Self::Bundle => "WorkerBundle",
+            Self::Account => "WorkerAccount",
+        }
+    }
 }
 
 /// A kind in one of its versions.
@@ -46,13 +75,8 @@ impl Subject {
     /// The kind to decide about; `None` for what is never refused: deletions and subresources.
     pub(super) fn of(request: &AdmissionRequest<'_>) -> Result<Option<Self>, Error> {
         let asked = &request.kind;
-        let kind = match (&*asked.group, &*asked.kind) {
-            (WORKER_DEPLOYMENT_GROUP, "WorkerDeployment") => Kind::Deployment,
-            (WORKER_RELEASE_GROUP, "WorkerRelease") => Kind::Release,
-            (WORKER_BUNDLE_GROUP, "WorkerBundle") => Kind::Bundle,
-            (WORKER_ACCOUNT_GROUP, "WorkerAccount") => Kind::Account,
-            _ => return Err(unknown(request)),
-        };
+        let kind = Kind::of(&asked.group).filter(|kind| kind.name() == asked.kind);
+        let kind = kind.ok_or_else(|| unknown(request))?;
         let is_old = match &*asked.version {
             "v1alpha1" => true,
             "v1beta1" => false,

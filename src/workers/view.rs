@@ -27,6 +27,8 @@ pub(super) struct Metadata {
     #[serde(default)]
     pub(super) labels: Option<BTreeMap<String, String>>,
     #[serde(default)]
+    pub(super) annotations: Option<BTreeMap<String, String>>,
+    #[serde(default)]
     pub(super) owner_references: Option<Vec<OwnerReference>>,
     #[serde(default)]
     pub(super) deletion_timestamp: Option<String>,
@@ -55,6 +57,11 @@ impl View {
             .get(label::ACCOUNTS)
             .map(String::as_str)
             .filter(|name| !name.is_empty())
+    }
+
+    /// An annotation of it.
+    pub(super) fn annotation(&self, key: &str) -> Option<&str> {
+        self.metadata.annotations.as_ref()?.get(key).map(String::as_str)
     }
 
     /// Whether it is on its way out.

@@ -129,7 +129,7 @@ impl Registration {
             webhooks: Some(vec![
                 webhook(webhook::VALIDATE_DISPATCH, vec![rule()]),
                 webhook(webhook::VALIDATE_GATEWAY, vec![gateway_rule()]),
-                webhook(webhook::VALIDATE_WORKERS, worker_rules(&ALL_OF_WORKERS)),
+                webhook(webhook::VALIDATE_WORKERS, worker_rules()),
             ]),
         }
     }
@@ -150,7 +150,7 @@ impl Registration {
         };
         let ours = [
             webhook(webhook::MUTATE_DISPATCH, vec![rule()]),
-            webhook(webhook::MUTATE_WORKERS, worker_rules(&DEFAULTED_OF_WORKERS)),
+            webhook(webhook::MUTATE_WORKERS, worker_rules()),
         ];
         let pods = self.pods.webhooks(&self.client_config(&self.place, path::MUTATE_PODS));
         MutatingWebhookConfiguration {
@@ -229,18 +229,16 @@ fn gateway_rule() -> RuleWithOperations {
 }
 
 /// The kinds of workers, each of a group of its own.
-const ALL_OF_WORKERS: [(&str, &str); 4] = [
+const WORKERS: [(&str, &str); 4] = [
     (WORKER_DEPLOYMENT_GROUP, "workerdeployments"),
     (WORKER_RELEASE_GROUP, "workerreleases"),
     (WORKER_BUNDLE_GROUP, "workerbundles"),
     (WORKER_ACCOUNT_GROUP, "workeraccounts"),
 ];
-/// Those of them that have defaults which no schema can say.
-const DEFAULTED_OF_WORKERS: [(&str, &str); 2] = [ALL_OF_WORKERS[0], ALL_OF_WORKERS[1]];
 
 /// Kinds of workers in both versions; not their status and not their end, so that what serves goes on without us.
-fn worker_rules(kinds: &[(&str, &str)]) -> Vec<RuleWithOperations> {
-    let rules = kinds.iter().map(|(group, resource)| RuleWithOperations {
+fn worker_rules() -> Vec<RuleWithOperations> {
+    let rules = WORKERS.iter().map(|(group, resource)| RuleWithOperations {
         api_groups: list(&[*group]),
         api_versions: list(&["v1alpha1", "v1beta1"]),
         operations: list(&["CREATE", "UPDATE"]),

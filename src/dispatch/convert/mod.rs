@@ -79,6 +79,12 @@ pub fn convert_within<'a>(source: &'a str, object: Members<'a>, to: Version) -> 
     converted(&object.within(source), to)
 }
 
+/// The text of an object whose members were split when the text around it was read.
+#[must_use]
+pub fn text_within<'a>(source: &'a str, object: Members<'a>) -> &'a str {
+    object.within(source).text
+}
+
 fn converted<'a>(object: &Object<'a>, to: Version) -> Result<Converted<'a>, Error> {
     let unchanged = || Ok(Converted::new(object.text, Vec::new()));
     let Some(api_version) = object.get("apiVersion") else {

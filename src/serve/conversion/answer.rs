@@ -11,8 +11,9 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::question::{self, Question};
+use super::target;
 use crate::api::review::CONVERSION_API_VERSION;
-use crate::dispatch::convert::{Members, convert, convert_within};
+use crate::dispatch::convert::Members;
 use crate::serve::connection::SEND_BYTES;
 
 /// What is handed to a connection at once: it copies what it is given.
@@ -38,8 +39,8 @@ pub fn answer(body: &[u8]) -> Answer {
         return Answer::undecodable(body, "the body is not UTF-8");
     };
     // Nearly always every object has members, and then it is read only once.
-    let question = question::read(text, |object: Members<'_>, to| convert_within(text, object, to));
-    match question.or_else(|_| question::read::<&RawValue>(text, convert)) {
+    let question = question::read(text, |object: Members<'_>, to| target::split(text, object, to));
+    match question.or_else(|_| question::read::<&RawValue>(text, target::raw)) {
         Ok(question) => Answer::to(question),
         Err(error) => Answer::undecodable(body, error),
     }
@@ -204,6 +205,32 @@ mod tests {
     }
 
     #[test]
+    fn workers_are_converted_by_their_own_domain() {
+        let worker = |version: &str, date: &str| {
+            format!(
+                r#"{{"apiVersion":"api.worker-release/{version}","kind":"WorkerRelease","metadata":{{}},"spec":{{"compatibilityDate":"{date}"}}}}"#
+            )
+        };
+        let objects = format!(
+            "{},null,{}",
+            worker("v1alpha1", "01/31/2026"),
+            worker("v1beta1", "2026-01-31")
+        );
+        let answer = told(&review("api.worker-release/v1beta1", &objects));
+        let converted = &answer["response"]["convertedObjects"];
+        assert_eq!(converted[0]["spec"]["compatibilityDate"], "2026-01-31");
+        assert_eq!(
+            (&converted[1], &converted[2]["spec"]),
+            (&Value::Null, &converted[0]["spec"])
+        );
+        let fault = message(&review("api.worker-release/v1beta1", TEMPLATE));
+        assert!(
+            fault.starts_with("no conversion from \"dispatcher.ivan.vc/v1alpha1\" to api.worker-release: "),
+            "{fault}"
+        );
+    }
+
+    #[test]
     fn an_empty_list_is_converted() {
         let answer = told(&review("dispatcher.ivan.vc/v1beta1", ""));
         assert_eq!(answer["response"]["convertedObjects"], json!([]));
@@ -211,7 +238,8 @@ mod tests {
 
     #[test]
     fn what_nobody_knows_is_refused_with_the_reason() {
-        let known = "known are v1alpha1 and v1beta1 of dispatcher.ivan.vc";
+        let known = "known are v1alpha1 and v1beta1 of dispatcher.ivan.vc, api.worker-deployment, api.worker-release, \
+                     api.worker-bundle, api.worker-account";
         for (review, expected) in [
             (
                 review("dispatcher.ivan.vc/v2", ""),

@@ -2,6 +2,7 @@
 
 mod answer;
 mod question;
+mod target;
 
 use std::time::{Duration, Instant};
 

@@ -9,8 +9,8 @@ use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess
 use serde_json::json;
 use serde_json::value::RawValue;
 
+use super::target::{Converted, Fault, Target};
 use crate::api::review::CONVERSION_API_VERSION;
-use crate::dispatch::convert::{Converted, Error, Version};
 
 /// What was asked, and the objects of the answer.
 #[derive(Debug, Default)]
@@ -22,13 +22,13 @@ pub(super) struct Question {
     /// How many objects that has.
     pub(super) objects: usize,
     /// Why one could not be converted.
-    pub(super) fault: Option<Error>,
+    pub(super) fault: Option<Fault>,
 }
 
 /// Reads a review with `O` for each object.
 pub(super) fn read<'a, O: Deserialize<'a>>(
     text: &'a str,
-    convert: impl Fn(O, Version) -> Result<Converted<'a>, Error>,
+    convert: impl Fn(O, Target) -> Result<Converted<'a>, Fault>,
 ) -> Result<Question, serde_json::Error> {
     let mut reading = Reading {
         text,
@@ -52,7 +52,7 @@ pub(super) fn read<'a, O: Deserialize<'a>>(
 struct Reading<'a, O, F> {
     text: &'a str,
     convert: F,
-    to: Option<Result<Version, Error>>,
+    to: Option<Result<Target, Fault>>,
     /// Objects that came before the uid or the version that they are wanted in: the API server sends them last.
     late: Option<&'a RawValue>,
     question: Question,
@@ -105,7 +105,7 @@ impl Part {
 impl<'a, O, F> DeserializeSeed<'a> for Seed<'_, 'a, O, F>
 where
     O: Deserialize<'a>,
-    F: Fn(O, Version) -> Result<Converted<'a>, Error>,
+    F: Fn(O, Target) -> Result<Converted<'a>, Fault>,
 {
     type Value = ();
 
@@ -120,7 +120,7 @@ where
 impl<'a, O, F> Visitor<'a> for Seed<'_, 'a, O, F>
 where
     O: Deserialize<'a>,
-    F: Fn(O, Version) -> Result<Converted<'a>, Error>,
+    F: Fn(O, Target) -> Result<Converted<'a>, Fault>,
 {
     type Value = ();
 
@@ -150,7 +150,7 @@ where
                     "uid"
                 }
                 (Part::Request, Key::DesiredApiVersion) => {
-                    reading.to = Some(Version::parse(&members.next_value::<String>()?));
+                    reading.to = Some(Target::parse(&members.next_value::<String>()?));
                     "desiredAPIVersion"
                 }
                 (Part::Request, Key::Objects) => {
@@ -216,8 +216,6 @@ impl Question {
             self.answer.push(b',');
         }
         self.objects += 1;
-        object
-            .pieces()
-            .for_each(|piece| self.answer.extend_from_slice(piece.as_bytes()));
+        object.write_to(&mut self.answer);
     }
 }
