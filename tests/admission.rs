@@ -142,7 +142,7 @@ fn apply(object: &mut Value, operation: &Value) {
         .and_then(Value::as_object_mut)
         .expect("the parent is there");
     match operation["op"].as_str() {
-        Some("add") => members.insert(key, operation["value"].clone()),
+        Some("add" | "replace") => members.insert(key, operation["value"].clone()),
         Some("remove") => Some(members.remove(&key).expect("what is removed is there")),
         other => unreachable!("{other:?} is never sent"),
     };

@@ -81,6 +81,7 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     let (events, filled) = events::events(args, known, &readiness, &mut registry).await?;
     let state = State {
         events,
+        workers: workers::admitting(args, workers.as_ref(), cluster.as_ref()).await,
         cluster,
         templates,
         hooks,

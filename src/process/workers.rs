@@ -1,10 +1,12 @@
 //! The kinds of workers while the server runs: the process's one watch of each, and what their controllers work with.
 
 use std::future::pending;
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use k8s_openapi::api::core::v1::Secret;
 use kube::core::PartialObjectMeta;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::served::{WORKERS, until_served};
@@ -12,6 +14,10 @@ use crate::api::workers::{WorkerAccount, WorkerBundle, WorkerDeployment, WorkerR
 use crate::cli::{Component, ServeArgs};
 use crate::clients::cluster::{Cluster, Kept, Watched};
 use crate::reconcile::workers::Workers;
+use crate::serve;
+
+/// How long the start waits to be told who this server is.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// All objects of the kinds of workers.
 pub(super) struct Known {
@@ -63,6 +69,24 @@ fn served<K: Kept>(cluster: &Cluster) -> (Watched<K>, BoxFuture<'static, ()>) {
         watch.await;
     };
     (watched, Box::pin(run))
+}
+
+/// What admission answers from, where it is wanted.
+pub(super) async fn admitting(
+    args: &ServeArgs,
+    known: Option<&Known>,
+    cluster: Option<&Cluster>,
+) -> Option<serve::Workers> {
+    let known = known.filter(|_| args.is_on(Component::Admission))?;
+    // Asked once: it is a matter of the certificate or of the token's account.
+    let own_user = timeout(PATIENCE, cluster?.own_user()).await.ok().flatten();
+    Some(serve::Workers {
+        deployments: known.deployments.clone(),
+        accounts: known.accounts.clone(),
+        releases: known.releases.clone(),
+        runtime_version: args.workers.worker_runtime_version.clone(),
+        own_user,
+    })
 }
 
 impl Known {

@@ -9,7 +9,9 @@ mod watch;
 
 use std::path::Path;
 
+use k8s_openapi::api::authentication::v1::SelfSubjectReview;
 use kube::Client;
+use kube::api::{Api, PostParams};
 
 pub use call::{DryRun, place};
 pub use connect::ConnectError;
@@ -30,6 +32,17 @@ impl Cluster {
     /// When no usable configuration is found; whether the API server answers is only known after the first call.
     pub async fn connect(kubeconfig: Option<&Path>) -> Result<Self, ConnectError> {
         connect::client(kubeconfig).await.map(Self::from)
+    }
+
+    /// The user name under which the API server knows us; none where it does not say.
+    pub async fn own_user(&self) -> Option<String> {
+        let reviews = Api::<SelfSubjectReview>::all(self.client.clone());
+        let review = reviews
+            .create(&PostParams::default(), &SelfSubjectReview::default())
+            .await;
+        let review =
+            review.inspect_err(|error| tracing::warn!(%error, "the API server does not say who this server is"));
+        review.ok()?.status?.user_info?.username
     }
 
     /// The namespace of the pod, or of the kubeconfig's context.

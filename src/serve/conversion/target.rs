@@ -29,7 +29,7 @@ pub(super) enum Converted<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Fault {
     /// It is about what nobody here knows.
-    #[error("no conversion from or to {0:?}: known are v1alpha1 and v1beta1 of {DISPATCH_GROUP}, {}", WORKER_GROUPS.join(", "))]
+    #[error("no conversion from or to {0:?}: known are v1alpha1 and v1beta1 of {DISPATCH_GROUP}, {groups}", groups = WORKER_GROUPS.join(", "))]
     Version(String),
     /// An object of JobTemplates' group is of no kind of it.
     #[error(transparent)]

@@ -78,7 +78,9 @@ impl Forms {
             template.insert(LIMIT.to_owned(), in_template);
         } else if let Some(limit) = limit {
             template.insert(LIMIT.to_owned(), limit);
-            spec.as_object_mut().map(|spec| spec.remove(LIMIT));
+            if let Some(spec) = spec.as_object_mut() {
+                spec.remove(LIMIT);
+            }
         }
     }
 }

@@ -49,7 +49,7 @@ impl Target {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// Of another group or version than the one that is asked for.
-    #[error("no conversion from {from:?} to {group}: known are v1alpha1 and v1beta1 of {}", WORKER_GROUPS.join(", "))]
+    #[error("no conversion from {from:?} to {group}: known are v1alpha1 and v1beta1 of {groups}", groups = WORKER_GROUPS.join(", "))]
     Version {
         /// Its `apiVersion`.
         from: String,
@@ -152,7 +152,8 @@ fn up(kind: Kind, object: &mut Map<String, Value>) {
     if let Some(kept) = kept.status {
         let mut base = kept.clone();
         project::status_down(&mut base);
-        let status = object.get("status").cloned().unwrap_or_default();
+        let status = object.get("status").cloned();
+        let status = status.unwrap_or_else(|| Value::Object(Map::new()));
         object.insert("status".to_owned(), merged(&base, &status, &kept));
     }
     if let Some(text) = forms.text() {

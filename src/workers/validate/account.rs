@@ -1,5 +1,6 @@
 //! WorkerAccounts.
 
+use super::super::composition::bundle_name;
 use super::super::day::Day;
 use super::super::view::View;
 use super::{Context, bundle, names};
@@ -28,15 +29,6 @@ pub(super) fn judge(object: &View, context: &Context<'_>, verdict: &mut Verdict)
     Ok(())
 }
 
-/// Name of the bundle; names of Services begin with a letter.
-fn bundle_name(own: Option<&str>, account: &str) -> String {
-    match own {
-        Some(name) => name.to_owned(),
-        None if account.starts_with(|first: char| first.is_ascii_lowercase()) => account.to_owned(),
-        None => format!("workers-{account}"),
-    }
-}
-
 fn named(spec: &WorkerAccountSpec, context: &Context<'_>, verdict: &mut Verdict) {
     if context.name.is_empty() {
         return;
@@ -54,7 +46,7 @@ fn named(spec: &WorkerAccountSpec, context: &Context<'_>, verdict: &mut Verdict)
     } else {
         "metadata.name"
     };
-    let name = bundle_name(own, context.name);
+    let name = bundle_name(&WorkerAccount::new(context.name, spec.clone()));
     verdict.causes.extend(bundle::name(field, &name));
     let accounts = context.known.accounts(context.namespace).unwrap_or_default();
     let other = accounts.iter().find(|other| is_other_of(other, &name, context.name));
@@ -69,7 +61,7 @@ fn named(spec: &WorkerAccountSpec, context: &Context<'_>, verdict: &mut Verdict)
 
 fn is_other_of(other: &WorkerAccount, bundle: &str, account: &str) -> bool {
     let name = other.metadata.name.as_deref().unwrap_or_default();
-    name != account && bundle_name(other.spec.worker_bundle_name.as_deref(), name) == bundle
+    name != account && bundle_name(other) == bundle
 }
 
 fn delivery(spec: &WorkerAccountSpec, verdict: &mut Verdict) {

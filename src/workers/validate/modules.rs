@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
+use super::super::module_type;
 use crate::api::review::{Cause, Verdict};
 use crate::api::workers::{Module, ModuleType};
 
@@ -48,16 +49,7 @@ pub(super) fn name(field: &str, name: &str) -> Option<Cause> {
 
 /// What a module is; the extension tells where it is not said.
 pub(super) fn type_of(name: &str, said: Option<ModuleType>) -> ModuleType {
-    let extension = name.rsplit('/').next().and_then(|file| Some(file.rsplit_once('.')?.1));
-    let told = extension.and_then(|extension| match &*extension.to_ascii_lowercase() {
-        "cjs" => Some(ModuleType::CommonJs),
-        "txt" | "html" | "sql" => Some(ModuleType::Text),
-        "bin" => Some(ModuleType::Data),
-        "wasm" => Some(ModuleType::Wasm),
-        "json" => Some(ModuleType::Json),
-        _ => None,
-    });
-    said.or(told).unwrap_or(ModuleType::EsModule)
+    said.unwrap_or_else(|| module_type::of(name, None))
 }
 
 /// Whether a module of that type can export the handlers.
