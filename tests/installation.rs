@@ -103,7 +103,8 @@ fn asked_for() -> Rights {
 
 /// Whether a source has to do with workers alone, whose role is of its own.
 fn is_of_workers(file: &Path) -> bool {
-    file.to_string_lossy().contains("/workers")
+    let place = file.strip_prefix(checkout()).unwrap_or(file);
+    place.to_string_lossy().contains("/workers")
 }
 
 /// Every call through `clients::cluster` that these sources name with its kind.
