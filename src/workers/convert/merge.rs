@@ -64,7 +64,8 @@ fn is_same(one: Option<&Value>, other: Option<&Value>) -> bool {
 
 fn is_empty(value: Option<&Value>) -> bool {
     match value {
-        None | Some(Value::Null | Value::Bool(false)) => true,
+        None | Some(Value::Null) => true,
+        Some(Value::Bool(value)) => !value,
         Some(Value::String(text)) => text.is_empty(),
         Some(Value::Number(number)) => number.as_f64() == Some(0.0),
         Some(Value::Array(items)) => items.is_empty(),
