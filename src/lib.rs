@@ -29,7 +29,7 @@
 //! - [`gateway`]: which pods go behind a gateway, and what is added to them for it; what an event asks for, what a
 //!   client's pod is, and which pods lack their gateway.
 //! - [`clients`]: the one way to the API server, each watch opened once, each call with its time limit; to the folder, to
-//!   names, and to the sink of events.
+//!   names, to the sink of events, to S3 and to the URLs of code.
 //! - [`serve`]: listeners, TLS, admission, conversion, executions, events, metacontroller's hooks, health, metrics.
 //! - [`reconcile`]: the controllers, the lease by which one replica writes, the queue of events.
 //! - [`commands`]: `crds`, `manifests`, `certs`, `render`, `review`, `workers`, `build-bundle`; [`cli`]: their flags as plain data.

@@ -7,8 +7,12 @@ use clap::{Args, Subcommand};
 /// A step of a build Job: a container of its pod.
 #[derive(Debug, Clone, Subcommand)]
 pub enum BuildStep {
+    /// Fetch the code behind the URLs of the template.
+    Fetch(FetchArgs),
     /// Have the runtime load what was written or fetched, and say whether it takes it.
     Prove(ProveArgs),
+    /// Put code that was fetched and proved into a ConfigMap.
+    Publish(PublishArgs),
 }
 
 /// Flags of `build-bundle prove`.
@@ -40,4 +44,64 @@ pub struct ProveArgs {
     /// The runtime.
     #[arg(long, value_name = "FILE", default_value = "/workerd")]
     pub workerd_path: PathBuf,
+}
+
+/// Flags of `build-bundle fetch`.
+#[derive(Debug, Clone, Args)]
+pub struct FetchArgs {
+    /// Name of the WorkerRelease.
+    #[arg(long, value_name = "NAME")]
+    pub release: String,
+    /// Folder that the steps share.
+    #[arg(long, value_name = "FOLDER", default_value = "/work")]
+    pub work: PathBuf,
+    /// JSON of the template, without the content of its modules.
+    #[arg(long, value_name = "JSON", env = "WORKER_TEMPLATE", hide_env_values = true)]
+    pub template: String,
+    /// http(s) URLs may lead to private, loopback and link-local addresses.
+    #[arg(long)]
+    pub allow_private_addresses: bool,
+    /// Where `s3://` URLs are.
+    #[command(flatten)]
+    pub storage: StorageArgs,
+}
+
+/// The S3 server of an account.
+#[derive(Debug, Clone, Args)]
+pub struct StorageArgs {
+    /// `https://HOST[:PORT]` of the S3 server.
+    #[arg(long, value_name = "URL", env = "S3_ENDPOINT")]
+    pub s3_endpoint: Option<String>,
+    /// Its region. [default: us-east-1]
+    #[arg(long, value_name = "REGION", env = "S3_REGION")]
+    pub s3_region: Option<String>,
+    /// What requests are signed with, which no command line should show; without it they are not signed.
+    #[arg(long, hide = true, env = "AWS_ACCESS_KEY_ID", hide_env_values = true)]
+    pub access_key_id: Option<String>,
+    /// The same.
+    #[arg(long, hide = true, env = "AWS_SECRET_ACCESS_KEY", hide_env_values = true)]
+    pub secret_access_key: Option<String>,
+}
+
+/// Flags of `build-bundle publish`.
+#[derive(Debug, Clone, Args)]
+pub struct PublishArgs {
+    /// Name of the WorkerRelease.
+    #[arg(long, value_name = "NAME")]
+    pub release: String,
+    /// Its namespace.
+    #[arg(long, value_name = "NAMESPACE")]
+    pub namespace: String,
+    /// Its UID.
+    #[arg(long, value_name = "UID")]
+    pub owner_uid: String,
+    /// The account that it is of.
+    #[arg(long, value_name = "NAME")]
+    pub account: String,
+    /// Its script name.
+    #[arg(long, value_name = "NAME")]
+    pub worker: String,
+    /// Folder that the steps share.
+    #[arg(long, value_name = "FOLDER", default_value = "/work")]
+    pub work: PathBuf,
 }

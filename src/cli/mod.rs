@@ -19,7 +19,7 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use address::ListenAddress;
-pub use build_bundle::{BuildStep, ProveArgs};
+pub use build_bundle::{BuildStep, FetchArgs, ProveArgs, PublishArgs, StorageArgs};
 pub use client::ClientArgs;
 pub use events::EventArgs;
 pub use gateway::GatewayArgs;

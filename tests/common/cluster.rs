@@ -165,7 +165,7 @@ impl Drop for ControlPlane {
 
 /// Ends all tests of this file where there can be no cluster, and says why: past the harness, which keeps what tests say
 /// that do not fail.
-fn end_with_an_excuse() {
+pub(super) fn end_with_an_excuse() {
     let excuse = Command::new(checkout().join("tests/cluster/up"))
         .arg("--excuse")
         .output()

@@ -16,6 +16,8 @@
 )]
 
 pub mod api_server;
+pub mod bucket;
+pub mod build;
 pub mod cluster;
 pub mod endpoint;
 pub mod fake;

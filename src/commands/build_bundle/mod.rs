@@ -1,7 +1,10 @@
 //! `build-bundle`: the steps of a build Job, each a container of its pod. All start at once and take turns.
 
+mod fetch;
 mod handover;
+mod modules;
 mod prove;
+mod publish;
 
 use std::future::Future;
 use std::io::{self, Write};
@@ -22,10 +25,19 @@ pub fn run(step: &BuildStep) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("cannot start")?.block_on(async {
         match step {
+            BuildStep::Fetch(args) => {
+                let handover = Handover::new(&args.work);
+                turn(&handover, (None, Marker::Fetched), fetch::verdict(args)).await
+            }
             BuildStep::Prove(args) => {
                 let handover = Handover::new(&args.work);
                 let after = args.fetched.then_some(Marker::Fetched);
                 turn(&handover, (after, Marker::Proved), prove::verdict(args)).await
+            }
+            BuildStep::Publish(args) => {
+                let handover = Handover::new(&args.work);
+                let turns = (Some(Marker::Proved), Marker::Published);
+                turn(&handover, turns, publish::verdict(args)).await
             }
         }
     })

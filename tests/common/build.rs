@@ -1,0 +1,50 @@
+//! A step of a build Job as a process, in a folder of the test's own.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use stationmaster::workers::proof::{self, Verdict};
+
+/// Name of the release that is built.
+pub const RELEASE: &str = "a-0123456789";
+
+/// Runs `build-bundle STEP` with these flags and variables, and with proxies that lead nowhere.
+pub fn step(step: &str, work: &Path, flags: &[&str], variables: &[(&str, String)]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stationmaster"));
+    command
+        .args(["build-bundle", step, "--release", RELEASE, "--work"])
+        .arg(work)
+        .args(flags);
+    for proxy in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"] {
+        command.env(proxy, "http://127.0.0.1:9");
+    }
+    for missing in [
+        "NO_PROXY",
+        "no_proxy",
+        "S3_ENDPOINT",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+    ] {
+        command.env_remove(missing);
+    }
+    command
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+        .output()
+        .unwrap()
+}
+
+/// What a step that did its work says.
+pub fn verdict(output: &Output) -> Verdict {
+    let (said, log) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{said}{log}");
+    proof::read(said.trim()).unwrap_or_else(|| panic!("no verdict: {said}{log}"))
+}
+
+/// The template as a step is told it.
+pub fn told(template: &Value) -> (&'static str, String) {
+    ("WORKER_TEMPLATE", template.to_string())
+}
