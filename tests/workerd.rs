@@ -5,7 +5,8 @@ mod common;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use common::workerd::{Worker, free_ports, workerd};
+use common::workerd::{Worker, free_ports};
+use common::workers::workerd;
 use serde_json::{Value, json};
 use stationmaster::api::names::runtime_service;
 use stationmaster::api::workers::{
@@ -208,7 +209,7 @@ async fn a_worker_reaches_no_private_address() {
     let folder = laid_out(&[worker, Worker::new("b", GOOD).on(target)], Isolation::Account);
     let _serving = serve(&folder, FILE, &[("a", port), ("b", target)], &[]).await;
     assert_eq!(get(target).await, "good");
-    assert_eq!(get_json(port).await, json!(["refused"; 7]));
+    assert_eq!(get_json(port).await, json!(vec!["refused"; 7]));
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use common::http::get;
-use common::workerd::{Worker, free_ports, workerd};
+use common::workerd::{Worker, free_ports};
+use common::workers::workerd;
 use serde_json::{Value, json};
 use stationmaster::api::workers::{Isolation, ProofState};
 use stationmaster::workers::config::files;

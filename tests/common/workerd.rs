@@ -6,8 +6,6 @@ use stationmaster::api::workers::{ContentModule, ModuleType, WorkerTemplate};
 use stationmaster::workers::config::Configured;
 use stationmaster::workers::prefix::env_prefix;
 
-pub use super::workers::workerd;
-
 /// Ports that nobody listens on; others may take them at any time.
 pub fn free_ports<const N: usize>() -> [u16; N] {
     let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
