@@ -54,7 +54,7 @@ fn resource(kind: &str) -> (String, String) {
         "ResourceSet" => ("resources.stationmaster.dev", "resourcesets"),
         "PodGateway" => ("gateway.stationmaster.dev", "podgateways"),
         "GatewayClient" => ("gateway.stationmaster.dev", "gatewayclients"),
-        "Pod" | "ClientPod" | "PodMetadata" => ("", "pods"),
+        "Pod" | "BundlePod" | "ClientPod" | "PodMetadata" => ("", "pods"),
         "Eviction" => ("", "pods/eviction"),
         "Node" | "NodeMeta" => ("", "nodes"),
         "MutatingWebhookConfiguration" => ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
