@@ -190,7 +190,7 @@ async fn what_others_change_or_delete_comes_back_and_what_they_add_stays() {
     fake.remove("services", "shop");
     fake.expect(SERVICE).await;
     fake.edit("networkpolicies", "shop", |policy| {
-        policy["spec"]["egress"] = json!([{}])
+        policy["spec"]["egress"] = json!([{}]);
     });
     fake.expect(POLICY).await;
     fake.edit("ingresses", "shop", |ingress| {
@@ -315,7 +315,7 @@ async fn the_image_that_ran_before_is_told_of_until_the_new_one_runs() {
         bundle["spec"]["digest"] = json!("sha256:2");
     });
     fake.edit("deployments", "shop", |deployment| {
-        deployment["metadata"]["generation"] = json!(2)
+        deployment["metadata"]["generation"] = json!(2);
     });
     expect_all(&fake, &[DEPLOYMENT, "PATCH workerbundles shop", STATUS]).await;
     let last = |fake: &Fake| fake.get("workerbundles", "shop").unwrap()["metadata"]["annotations"]["lastImage"].clone();

@@ -1,4 +1,5 @@
 //! What the runtime is told and what it says, against the real one.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod common;
 

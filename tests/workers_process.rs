@@ -1,4 +1,5 @@
 //! The commands that run workers and prove them, as processes, on the real runtime.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 mod common;
 
@@ -226,7 +227,8 @@ fn list(items: &[Value]) -> Value {
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"WORD": "hush"},
     });
-    json!({"kind": "List", "items": [items, &[secret]].concat()})
+    let items = [items, &[secret]].concat();
+    json!({"kind": "List", "items": items})
 }
 
 /// Nobody answers there after a while.

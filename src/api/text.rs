@@ -1,6 +1,7 @@
 //! A string of a JSON text, borrowed where that has no escapes, and what Go reads in one.
 
 use std::borrow::{Borrow, Cow};
+use std::fmt::Write as _;
 
 use serde::Deserialize;
 
@@ -12,6 +13,18 @@ impl Borrow<str> for Text<'_> {
     fn borrow(&self) -> &str {
         &self.0
     }
+}
+
+/// Two hexadecimals for each byte.
+#[must_use]
+pub fn hexadecimals(bytes: &[u8]) -> String {
+    bytes
+        .iter()
+        .fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// Go's `strconv.ParseBool`; nothing for any other text.

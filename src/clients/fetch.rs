@@ -101,12 +101,11 @@ impl Fetch {
     /// Those addresses of a host that may be reached.
     async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, String> {
         let literal = host.trim_matches(['[', ']']).parse::<IpAddr>();
-        let mut addresses = match literal {
-            Ok(address) => vec![address],
-            Err(_) => {
-                let found = self.names.lookup(host).await;
-                found.map_err(|error| format!("its host has no address: {error}"))?
-            }
+        let mut addresses = if let Ok(address) = literal {
+            vec![address]
+        } else {
+            let found = self.names.lookup(host).await;
+            found.map_err(|error| format!("its host has no address: {error}"))?
         };
         addresses.retain(|address| (self.may_reach)(*address));
         if addresses.is_empty() {

@@ -58,12 +58,7 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
     let readiness = Readiness::default();
     // The other parts read nothing but what they are asked about, and the folder.
     let dispatches = args.is_on(Component::Execute) || args.is_on(Component::Controllers);
-    let asks = dispatches || args.is_native() || args.reads_gateways() || args.is_on(Component::Workers);
-    let cluster = if asks {
-        Some(Cluster::connect(args.controllers.kubeconfig.as_deref()).await?)
-    } else {
-        None
-    };
+    let cluster = cluster(args, dispatches).await?;
     // The watches outlive the drain: until its end executes are answered.
     let (templates, watches) = watches(cluster.as_ref().filter(|_| dispatches), &readiness);
     let followed = Followed::of(args, &readiness, &mut registry);
@@ -116,6 +111,15 @@ async fn compose(args: &ServeArgs, telemetry: &Telemetry) -> anyhow::Result<()> 
         () = names => anyhow::bail!("the gateways are not followed any more"),
         () = follow => anyhow::bail!("the folder of templates is not followed any more"),
     }
+}
+
+/// The API server, where anything that is on needs it.
+async fn cluster(args: &ServeArgs, dispatches: bool) -> anyhow::Result<Option<Cluster>> {
+    let wanted = dispatches || args.is_native() || args.reads_gateways() || args.is_on(Component::Workers);
+    if !wanted {
+        return Ok(None);
+    }
+    Ok(Some(Cluster::connect(args.controllers.kubeconfig.as_deref()).await?))
 }
 
 /// Read once: a missing or empty file must not leave the endpoint open.

@@ -79,7 +79,7 @@ impl Builder<'_> {
             containers.push(self.publish(release, &told));
             volumes.push(token());
         }
-        let pod = self.pod(containers, volumes, fetched);
+        let pod = self.pod(&containers, &volumes, fetched);
         let labels = self.labels(BUILD, Some((name, &template.script_name)));
         let owner = owner(
             release_api(),
@@ -87,7 +87,7 @@ impl Builder<'_> {
             metadata.name.as_deref(),
             metadata.uid.as_deref(),
         );
-        self.job(&job_name(name), (labels, owner), pod)
+        self.job(&job_name(name), (&labels, &owner), &pod)
     }
 
     /// The Job that proves a composition, whose files and modules are mounted as they will be.
@@ -113,7 +113,7 @@ impl Builder<'_> {
         let (account, uid) = (metadata.name.as_deref(), metadata.uid.as_deref());
         let owner = owner("api.worker-account/v1beta1", "WorkerAccount", account, uid);
         let labels = self.labels(COMPOSE, None);
-        self.job(name, (labels, owner), self.pod(vec![container], volumes, false))
+        self.job(name, (&labels, &owner), &self.pod(&[container], &volumes, false))
     }
 
     fn fetch(&self, release: &str, told: &Value) -> Value {
@@ -172,7 +172,7 @@ impl Builder<'_> {
         container
     }
 
-    fn pod(&self, containers: Vec<Value>, volumes: Vec<Value>, publishes: bool) -> Value {
+    fn pod(&self, containers: &[Value], volumes: &[Value], publishes: bool) -> Value {
         let mut pod = json!({
             "restartPolicy": "Never", "containers": containers, "volumes": volumes,
             "automountServiceAccountToken": false, "enableServiceLinks": false, "terminationGracePeriodSeconds": 1,
@@ -206,7 +206,7 @@ impl Builder<'_> {
         labels
     }
 
-    fn job(&self, name: &str, (labels, owner): (Value, Value), pod: Value) -> Value {
+    fn job(&self, name: &str, (labels, owner): (&Value, &Value), pod: &Value) -> Value {
         json!({
             "apiVersion": "batch/v1", "kind": "Job",
             "metadata": {

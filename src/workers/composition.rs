@@ -9,6 +9,7 @@ use super::config::{Configured, files};
 use super::port::FIRST;
 use super::prefix::env_prefix;
 use super::runtime_image::RuntimeImage;
+use crate::api::text::hexadecimals;
 use crate::api::workers::{
     BundlePodTemplate, BundleWorker, Content, WorkerAccount, WorkerBundle, WorkerBundleSpec, WorkerDeployment,
     WorkerRelease, WorkerTemplate, WorkerVariable,
@@ -16,6 +17,8 @@ use crate::api::workers::{
 
 /// Hexadecimals of the digest in the name of what is made of it.
 const DIGEST_CHARACTERS: usize = 10;
+/// No worker gets a port from here on: that of its health would be none.
+const LAST: i32 = 50_000;
 /// What is left of the 63 characters of a Job's name for the bundle's.
 const BUNDLE_CHARACTERS: usize = 44;
 
@@ -78,8 +81,8 @@ pub fn compose(
     let before = existing.map_or(&[][..], |bundle| &bundle.spec.workers);
     let ports = ports(before, chosen);
     let contents: Vec<_> = chosen.iter().map(|worker| content(worker.release)).collect();
-    let parts: Vec<_> = chosen.iter().map(|worker| Part::of(worker, &ports)).collect();
-    let configured: Vec<_> = parts
+    let made: Vec<_> = chosen.iter().map(|worker| Part::of(worker, &ports)).collect();
+    let configured: Vec<_> = made
         .iter()
         .zip(&contents)
         .map(|(part, content)| Configured {
@@ -94,11 +97,11 @@ pub fn compose(
     let files = files(&configured, account.spec.isolation);
     let digest = digest(&files, chosen);
     let short = digest[..DIGEST_CHARACTERS].to_owned();
-    let workers = parts
+    let workers = made
         .iter()
         .zip(chosen)
         .map(|(part, worker)| part.worker(worker, account));
-    let modules = parts.iter().zip(&contents).filter_map(|(part, content)| {
+    let modules = made.iter().zip(&contents).filter_map(|(part, content)| {
         let config_map = content.config_map.clone()?;
         Some((part.release.to_owned(), config_map))
     });
@@ -223,7 +226,7 @@ fn ports<'a>(before: &[BundleWorker], chosen: &[Chosen<'a>]) -> BTreeMap<&'a str
     let mut taken: BTreeSet<i32> = ports.values().copied().collect();
     for script in scripts {
         ports.entry(script).or_insert_with(|| {
-            let free = (FIRST..).find(|port| !taken.contains(port)).unwrap_or(FIRST);
+            let free = (FIRST..LAST).find(|port| !taken.contains(port)).unwrap_or(FIRST);
             taken.insert(free);
             free
         });
@@ -255,5 +258,5 @@ fn digest(files: &BTreeMap<String, String>, chosen: &[Chosen<'_>]) -> String {
             .and_then(|status| status.digest.as_deref());
         add(code.unwrap_or_default().as_bytes());
     }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimals(&hash.finalize())
 }

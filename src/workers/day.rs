@@ -7,7 +7,7 @@ use std::fmt;
 pub struct Day {
     year: u16,
     month: u8,
-    day: u8,
+    of_month: u8,
 }
 
 impl Day {
@@ -15,14 +15,18 @@ impl Day {
     pub const LAST: Self = Self {
         year: 9999,
         month: 12,
-        day: 31,
+        of_month: 31,
     };
 
     /// The day, if the calendar has it.
     #[must_use]
     pub fn of(year: u16, month: u8, day: u8) -> Option<Self> {
         let exists = year > 0 && (1..=days(year, month)).contains(&day);
-        exists.then_some(Self { year, month, day })
+        exists.then_some(Self {
+            year,
+            month,
+            of_month: day,
+        })
     }
 
     /// A day in either form.
@@ -48,7 +52,7 @@ impl Day {
 
 impl fmt::Display for Day {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:04}-{:02}-{:02}", self.year, self.month, self.day)
+        write!(formatter, "{:04}-{:02}-{:02}", self.year, self.month, self.of_month)
     }
 }
 

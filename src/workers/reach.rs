@@ -42,18 +42,18 @@ const SPECIAL6: [Block6; 4] = [
 #[must_use]
 pub fn is_public(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(address) => !SPECIAL4.iter().any(|block| is_in4(address, block)),
-        IpAddr::V6(address) => is_in6(address, &UNICAST6) && !SPECIAL6.iter().any(|block| is_in6(address, block)),
+        IpAddr::V4(address) => !SPECIAL4.iter().any(|block| is_in4(address, *block)),
+        IpAddr::V6(address) => is_in6(address, UNICAST6) && !SPECIAL6.iter().any(|block| is_in6(address, *block)),
     }
 }
 
-fn is_in4(address: Ipv4Addr, (first, bits): &Block4) -> bool {
-    (address.to_bits() ^ u32::from_be_bytes(*first)).leading_zeros() >= *bits
+fn is_in4(address: Ipv4Addr, (first, bits): Block4) -> bool {
+    (address.to_bits() ^ u32::from_be_bytes(first)).leading_zeros() >= bits
 }
 
-fn is_in6(address: Ipv6Addr, ([first, second], bits): &Block6) -> bool {
-    let first = Ipv6Addr::new(*first, *second, 0, 0, 0, 0, 0, 0);
-    (address.to_bits() ^ first.to_bits()).leading_zeros() >= *bits
+fn is_in6(address: Ipv6Addr, ([first, second], bits): Block6) -> bool {
+    let first = Ipv6Addr::new(first, second, 0, 0, 0, 0, 0, 0);
+    (address.to_bits() ^ first.to_bits()).leading_zeros() >= bits
 }
 
 #[cfg(test)]
@@ -61,6 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "a table")]
     fn only_the_internet_is_public() {
         for address in [
             "0.0.0.0",

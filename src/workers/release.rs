@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::api::names::{WORKER_DEPLOYMENT_GROUP, WORKER_RELEASE_GROUP, label};
+use crate::api::text::hexadecimals;
 use crate::api::workers::{Module, WorkerDeployment, WorkerRelease, WorkerTemplate};
 
 /// Hexadecimals of the digest that a name ends in.
@@ -46,7 +47,7 @@ fn digest(template: &WorkerTemplate) -> String {
         template.secret_ref,
     ]);
     add(rest.to_string().as_bytes());
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hexadecimals(&hash.finalize())
 }
 
 /// The same whether it was given as text or as base64; what is no base64 stands for itself, and is refused elsewhere.

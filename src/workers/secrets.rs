@@ -2,11 +2,11 @@
 //! guesses on it.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::api::text::hexadecimals;
 use crate::api::workers::WorkerBundleSpec;
 
 /// Bytes of a key.
@@ -35,6 +35,9 @@ pub fn referred(spec: &WorkerBundleSpec) -> BTreeSet<(String, Keys)> {
 }
 
 /// The digest of values, each with the name of its Secret and its key.
+///
+/// # Panics
+/// Never: HMAC takes keys of any length.
 #[must_use]
 pub fn digest(key: &[u8], values: &BTreeSet<(&str, &str, &[u8])>) -> String {
     #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
@@ -46,12 +49,7 @@ pub fn digest(key: &[u8], values: &BTreeSet<(&str, &str, &[u8])>) -> String {
             hmac.update(part);
         }
     }
-    let bytes = hmac.finalize().into_bytes();
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing into a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hexadecimals(&hmac.finalize().into_bytes())
 }
 
 #[cfg(test)]

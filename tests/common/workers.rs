@@ -120,25 +120,25 @@ impl<'p> Account<'p> {
         })
     }
 
-    /// What the worker answers now; nothing where nobody does, or not well.
-    pub fn ask(&self, address: &str) -> Option<String> {
-        let output = Command::new("curl")
-            .args(["-fsS", "--max-time", "2", address])
-            .output()
-            .unwrap();
-        output
-            .status
-            .success()
-            .then(|| String::from_utf8(output.stdout).unwrap())
-    }
-
     /// Waits until the worker answers this; what it answered last is told where it does not.
     pub fn answers(&self, script: &str, wanted: &str) {
         let address = self.address(script);
         eventually(&format!("the answer {wanted:?} of {script}"), || {
-            self.ask(&address).filter(|answer| answer == wanted)
+            ask(&address).filter(|answer| answer == wanted)
         });
     }
+}
+
+/// What the worker answers now; nothing where nobody does, or not well.
+pub fn ask(address: &str) -> Option<String> {
+    let output = Command::new("curl")
+        .args(["-fsS", "--max-time", "2", address])
+        .output()
+        .unwrap();
+    output
+        .status
+        .success()
+        .then(|| String::from_utf8(output.stdout).unwrap())
 }
 
 /// A WorkerDeployment of one inline module.

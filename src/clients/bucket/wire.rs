@@ -86,7 +86,7 @@ impl Wire {
             return Ok(HttpResponse::from_parts(head, HttpResponseBody::new(limited)));
         }
         let complaint = Limited::new(body, COMPLAINT_BYTES).collect().await;
-        let complaint = complaint.map(|body| body.to_bytes()).unwrap_or_default();
+        let complaint = complaint.map(http_body_util::Collected::to_bytes).unwrap_or_default();
         self.faults.set(Some(fault(head.status, code(&complaint))));
         Ok(HttpResponse::from_parts(head, HttpResponseBody::from(String::new())))
     }

@@ -66,7 +66,7 @@ pub async fn prove(workerd: &Path, folder: &Path, file: &str, limits: Limits) ->
     let stderr = child.stderr.take();
     let (end, text) = tokio::join!(watched(&mut child, limits), beginning(stderr));
     let end = end.map_err(|source| Error::Follow { path: path(), source })?;
-    Ok(outcome(end, text, limits))
+    Ok(outcome(&end, text, limits))
 }
 
 /// The same of files that are not on the disk, each a process, with the modules of each folder in their order; until one
@@ -97,7 +97,7 @@ pub async fn prove_files(
     Ok(Outcome::Passed)
 }
 
-fn outcome(end: End, text: String, limits: Limits) -> Outcome {
+fn outcome(end: &End, text: String, limits: Limits) -> Outcome {
     match end {
         End::Time => Outcome::TimedOut(limits.time),
         End::Memory => Outcome::OutOfMemory(limits.memory),
@@ -138,7 +138,7 @@ fn own_memory(id: u32) -> Option<u64> {
     anonymous(&std::fs::read_to_string(format!("/proc/{id}/status")).ok()?)
 }
 
-/// Of the kernel's account of a process: `RssAnon:	  187060 kB`.
+/// Of the kernel's account of a process: `RssAnon:  187060 kB`.
 fn anonymous(status: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn an_end_is_told_from_another() {
         let limits = Limits::default();
-        let of = |end, text: &str| outcome(end, text.to_owned(), limits);
+        let of = |end: End, text: &str| outcome(&end, text.to_owned(), limits);
         let memory = Outcome::OutOfMemory(512 << 20);
         assert_eq!(of(End::Itself(ExitStatus::from_raw(0)), "noise"), Outcome::Passed);
         assert_eq!(of(End::Time, ""), Outcome::TimedOut(Duration::from_secs(10)));

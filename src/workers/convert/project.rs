@@ -85,9 +85,13 @@ pub(super) fn down(kind: Kind, spec: &mut Value) {
             drop_from(spec, BUNDLE);
             let workers = spec.get_mut("workers").and_then(Value::as_array_mut);
             let workers = workers.into_iter().flatten().filter_map(Value::as_object_mut);
-            workers.for_each(|worker| drop_from(worker, WORKER));
+            for worker in workers {
+                drop_from(worker, WORKER);
+            }
             let pods = spec.get_mut("podTemplate").and_then(Value::as_object_mut);
-            pods.into_iter().for_each(|pods| drop_from(pods, PODS));
+            if let Some(pods) = pods {
+                drop_from(pods, PODS);
+            }
         }
         Kind::Release => {}
     }

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::api::names::{FIELD_MANAGER, WORKER_BUNDLE_GROUP, annotation, label};
+use crate::api::text::hexadecimals;
 use crate::api::workers::WorkerBundle;
 use crate::workers::runtime_image::RuntimeImage;
 
@@ -122,8 +123,7 @@ pub fn image<'a>(bundle: &'a WorkerBundle, runtime: &'a RuntimeImage) -> Option<
 /// The digest that tells what was wanted when it was applied: what is no longer wanted differs by it alone.
 fn stamped(mut object: Value) -> Value {
     let digest = Sha256::digest(object.to_string());
-    let digest: String = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    object["metadata"]["annotations"][annotation::APPLIED] = digest.into();
+    object["metadata"]["annotations"][annotation::APPLIED] = hexadecimals(&digest[..16]).into();
     object
 }
 

@@ -1,5 +1,6 @@
 //! Names of what a bundle becomes: the users' own where the API server takes them, else made of a hash, always the same.
 
+use crate::api::text::hexadecimals;
 use sha2::{Digest, Sha256};
 
 /// What a label's value, and the name of a container, may have.
@@ -55,8 +56,7 @@ pub(super) fn port(script: &str) -> String {
 /// Ten digits that stand for a text.
 pub(super) fn hash(text: &str) -> String {
     let digest = Sha256::digest(text);
-    let first = digest.iter().take(HASH_BYTES);
-    first.map(|byte| format!("{byte:02x}")).collect()
+    hexadecimals(&digest[..HASH_BYTES])
 }
 
 /// Whether it is a label of RFC 1123.

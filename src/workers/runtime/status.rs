@@ -98,11 +98,12 @@ pub fn transition(before: &WorkerBundleStatus, after: &WorkerBundleStatus) -> Op
             |status: &WorkerBundleStatus| (status.digest.clone(), status.image.clone(), status.config_map.clone());
         // A pod that was started again is no news.
         let is_news = runs(before) != runs(after) || was != reason::ROLLING_OUT;
-        return is_news.then(|| Transition {
+        let news = Transition {
             reason: event::ROLLED_OUT,
             warning: false,
             note: is.message,
-        });
+        };
+        return is_news.then_some(news);
     }
     Some(Transition {
         reason: event::FAILED,

@@ -65,6 +65,7 @@ fn takes_valid_objects() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn refuses_a_template_with_one_wrong_field() {
     let module = |name: &str| json!({"name": name, "text": "x"});
     for (pointer, value, field) in [
@@ -480,22 +481,19 @@ fn refuses_a_bundle_with_one_wrong_field() {
 fn what_an_account_made_is_changed_by_nobody_else() {
     let owner = json!([{"apiVersion": "api.worker-account/v1beta1", "kind": "WorkerAccount", "name": "1234", "uid": "u",
         "controller": true}]);
-    let owned = with(bundle("bundle"), "/metadata/ownerReferences", owner);
-    let changed = with(owned.clone(), "/spec/replicas", json!(3));
+    let made = with(bundle("bundle"), "/metadata/ownerReferences", owner);
+    let changed = with(made.clone(), "/spec/replicas", json!(3));
     let known = |user: &str| {
         let mut known = around();
         known.own_user = Some(user.to_owned());
         known
     };
-    assert_eq!(
-        refused(&decided(&updated(&owned, &changed), &known("server"))),
-        ["spec"]
-    );
+    assert_eq!(refused(&decided(&updated(&made, &changed), &known("server"))), ["spec"]);
     let mut freed = changed.clone();
     freed["metadata"]["ownerReferences"] = json!([]);
-    assert_eq!(refused(&decided(&updated(&owned, &freed), &known("server"))), ["spec"]);
-    assert_eq!(decided(&updated(&owned, &changed), &known(USER)), Verdict::default());
-    let verdict = decided(&updated(&owned, &changed), &around());
+    assert_eq!(refused(&decided(&updated(&made, &freed), &known("server"))), ["spec"]);
+    assert_eq!(decided(&updated(&made, &changed), &known(USER)), Verdict::default());
+    let verdict = decided(&updated(&made, &changed), &around());
     assert!(
         verdict.allowed() && verdict.warnings.len() == 1,
         "nobody knows who we are: {verdict:?}"

@@ -35,16 +35,8 @@ pub(super) async fn release(
     let (namespace, name) = cluster::place(&release.metadata);
     let job = build::job_name(name);
     let fetched = !release.spec.template.urls.is_empty();
-    let last = if fetched { PUBLISH } else { PROVE };
-    follow(
-        (namespace, &job),
-        last,
-        account,
-        ctx,
-        |builder| builder.release(release),
-        fetched,
-    )
-    .await
+    let wanted = |builder: &Builder<'_>| builder.release(release);
+    follow((namespace, &job), fetched, account, wanted, ctx).await
 }
 
 /// The Job of one composition.
@@ -56,17 +48,17 @@ pub(super) async fn composition(
 ) -> Result<Progress, Error> {
     let namespace = account.metadata.namespace.as_deref().unwrap_or_default();
     let wanted = |builder: &Builder<'_>| builder.composition(job, config_map, modules);
-    follow((namespace, job), PROVE, account, ctx, wanted, false).await
+    follow((namespace, job), false, account, wanted, ctx).await
 }
 
 async fn follow(
     (namespace, job): (&str, &str),
-    last: &str,
-    account: &WorkerAccount,
-    ctx: &Context,
-    wanted: impl Fn(&Builder<'_>) -> Value,
     publishes: bool,
+    account: &WorkerAccount,
+    wanted: impl Fn(&Builder<'_>) -> Value,
+    ctx: &Context,
 ) -> Result<Progress, Error> {
+    let last = if publishes { PUBLISH } else { PROVE };
     let pods = pods(namespace, job, ctx);
     if let Some(verdict) = pods.iter().find_map(|pod| verdict(pod, last)) {
         return Ok(Progress::Verdict(verdict));

@@ -7,7 +7,6 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::ConfigMap;
-use k8s_openapi::jiff::Timestamp;
 
 use super::account::Worker;
 use super::context::Context;
@@ -64,8 +63,8 @@ pub(super) async fn step(
     let Some(release) = &worker.wanted else {
         return Ok((Standing::Unknown, None));
     };
-    if let Some(pause) = settled(release) {
-        return Ok((Standing::Done(pause), None));
+    if let Some(standing) = settled(release) {
+        return Ok((standing, None));
     }
     let template = &release.spec.template;
     if template.urls.is_empty() {
@@ -75,19 +74,17 @@ pub(super) async fn step(
     }
 }
 
-/// Whether there is nothing to prove; then when there will be again.
-fn settled(release: &WorkerRelease) -> Option<Option<Duration>> {
+/// Where it is done: that, and when it is worth another try.
+fn settled(release: &WorkerRelease) -> Option<Standing> {
     let status = release.status.as_ref()?;
     let proof = status.proof.as_ref()?;
     if proof.reason.as_deref() != Some(reason::FETCH_FAILED) {
-        return Some(None);
+        return Some(Standing::Done(None));
     }
     let since = condition::find(&status.conditions, condition_type::PROVED)?;
-    let age = Timestamp::now()
-        .duration_since(since.last_transition_time.0)
-        .unsigned_abs();
+    let age = now().0.duration_since(since.last_transition_time.0).unsigned_abs();
     let left = FETCH_AGAIN.checked_sub(age)?;
-    Some(Some(left))
+    Some(Standing::Done(Some(left)))
 }
 
 async fn inline(

@@ -1,11 +1,12 @@
 //! One term of leadership: fresh watches of what accounts are built with, what each change concerns, and the work.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::channel::mpsc;
-use futures::future::join_all;
+use futures::future::{BoxFuture, JoinAll, join_all};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
@@ -30,7 +31,7 @@ type Queue = mpsc::UnboundedSender<Key>;
 
 /// Runs the controller until `stop`, then lets the reconciles that have begun come to their end.
 pub(in crate::reconcile::workers) async fn run(shared: &Shared, workers: &Workers, stop: CancellationToken) {
-    let backlog = std::sync::Arc::new(Backlog::new(shared.options.concurrency));
+    let backlog = Arc::new(Backlog::new(shared.options.concurrency));
     let (events, send) = Events::new(shared.cluster.clone(), shared.metrics.clone(), backlog);
     let cluster = &shared.cluster;
     // The watches outlive the stop, as long as reconciles that have begun may need them.
@@ -53,35 +54,11 @@ pub(in crate::reconcile::workers) async fn run(shared: &Shared, workers: &Worker
         kinds: Kinds::default(),
     };
     let (queue, wakes) = mpsc::unbounded();
-    let listeners = join_all([
-        boxed(follow(
-            &context.accounts,
-            &workers.accounts,
-            queue.clone(),
-            |account: &WorkerAccount| Some(account.name_any()),
-        )),
-        boxed(follow(&context.deployments, &workers.accounts, queue.clone(), of_label)),
-        boxed(follow(&context.releases, &workers.accounts, queue.clone(), of_label)),
-        boxed(follow(&context.bundles, &workers.accounts, queue.clone(), of_label)),
-        boxed(follow(&context.jobs, &workers.accounts, queue.clone(), of_label)),
-        boxed(follow(&context.pods, &workers.accounts, queue.clone(), of_label)),
-        boxed(follow(&workers.secrets, &workers.accounts, queue.clone(), |_| None)),
-    ]);
-    let filled = async {
-        tokio::join!(
-            context.accounts.wait_until_ready(),
-            context.deployments.wait_until_ready(),
-            context.releases.wait_until_ready(),
-            context.bundles.wait_until_ready(),
-            context.jobs.wait_until_ready(),
-            context.pods.wait_until_ready(),
-            context.config_maps.wait_until_ready(),
-        )
-    };
+    let listeners = listeners(&context, workers, &queue);
     let failures = Mutex::default();
     let controller = async {
         // Lists may take for ever, and a stop must not wait for them.
-        if stop.run_until_cancelled(filled).await.is_some() {
+        if stop.run_until_cancelled(filled(&context)).await.is_some() {
             enqueue_all(&context, &queue);
             let concurrency = shared.options.concurrency.into();
             queue::run(
@@ -103,8 +80,34 @@ pub(in crate::reconcile::workers) async fn run(shared: &Shared, workers: &Worker
     }
 }
 
-fn boxed<'f>(listener: impl Future<Output = ()> + Send + 'f) -> futures::future::BoxFuture<'f, ()> {
-    Box::pin(listener)
+/// Returns once everything is known for the first time.
+async fn filled(context: &Context) {
+    tokio::join!(
+        context.accounts.wait_until_ready(),
+        context.deployments.wait_until_ready(),
+        context.releases.wait_until_ready(),
+        context.bundles.wait_until_ready(),
+        context.jobs.wait_until_ready(),
+        context.pods.wait_until_ready(),
+        context.config_maps.wait_until_ready(),
+    );
+}
+
+/// Hears of whatever may concern an account. Does not end.
+fn listeners<'c>(context: &'c Context, workers: &'c Workers, queue: &Queue) -> JoinAll<BoxFuture<'c, ()>> {
+    let all = &workers.accounts;
+    join_all([
+        follow(&context.accounts, all, queue.clone(), |account| {
+            Some(account.name_any())
+        })
+        .boxed(),
+        follow(&context.deployments, all, queue.clone(), of_label).boxed(),
+        follow(&context.releases, all, queue.clone(), of_label).boxed(),
+        follow(&context.bundles, all, queue.clone(), of_label).boxed(),
+        follow(&context.jobs, all, queue.clone(), of_label).boxed(),
+        follow(&context.pods, all, queue.clone(), of_label).boxed(),
+        follow(&workers.secrets, all, queue.clone(), |_| None).boxed(),
+    ])
 }
 
 /// One reconcile and its result, in the one place where results end up; when to look again.
@@ -158,31 +161,30 @@ async fn follow<K: Kept>(
 ) {
     let mut changes = watched.changes();
     loop {
-        let changed: ObjectRef<K> = match changes.recv().await {
-            Ok(changed) => changed,
+        let object: ObjectRef<K> = match changes.recv().await {
+            Ok(object) => object,
             Err(RecvError::Lagged(_)) => {
-                for account in accounts.all() {
-                    let _ = queue.unbounded_send((account.namespace().unwrap_or_default(), account.name_any()));
-                }
+                enqueue(&queue, accounts, |_| true);
                 continue;
             }
             Err(RecvError::Closed) => return std::future::pending().await,
         };
-        let namespace = changed.namespace.clone().unwrap_or_default();
-        let stored = watched.get(&namespace, &changed.name);
-        match stored.and_then(|stored| of(&stored)) {
+        let namespace = object.namespace.clone().unwrap_or_default();
+        let stored = watched.get(&namespace, &object.name);
+        if let Some(account) = stored.and_then(|stored| of(&stored)) {
             // The other end is gone when the term is over.
-            Some(account) => drop(queue.unbounded_send((namespace, account))),
-            None => {
-                let here = accounts
-                    .all()
-                    .into_iter()
-                    .filter(|account| account.metadata.namespace.as_ref() == Some(&namespace));
-                for account in here {
-                    let _ = queue.unbounded_send((namespace.clone(), account.name_any()));
-                }
-            }
+            let _ = queue.unbounded_send((namespace, account));
+        } else {
+            enqueue(&queue, accounts, |account| {
+                account.metadata.namespace.as_ref() == Some(&namespace)
+            });
         }
+    }
+}
+
+fn enqueue(queue: &Queue, accounts: &Watched<WorkerAccount>, wanted: impl Fn(&WorkerAccount) -> bool) {
+    for account in accounts.all().into_iter().filter(|account| wanted(account)) {
+        let _ = queue.unbounded_send((account.namespace().unwrap_or_default(), account.name_any()));
     }
 }
 
@@ -197,9 +199,7 @@ fn of_label<K: ResourceExt>(object: &K) -> Option<String> {
 
 /// Every account that there is, or that a WorkerDeployment names.
 fn enqueue_all(context: &Context, queue: &Queue) {
-    for account in context.accounts.all() {
-        let _ = queue.unbounded_send((account.namespace().unwrap_or_default(), account.name_any()));
-    }
+    enqueue(queue, &context.accounts, |_| true);
     for deployment in context.deployments.all() {
         if let Some(account) = of_label(&*deployment) {
             let _ = queue.unbounded_send((deployment.namespace().unwrap_or_default(), account));

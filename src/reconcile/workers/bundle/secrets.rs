@@ -65,14 +65,14 @@ impl Context {
         for (name, keys) in referred {
             if !contents.contains_key(name) {
                 let Some(found) = self.cluster.get::<Secret>(namespace, name).await? else {
-                    return Ok(Err(missing(format!("Secret {name} is missing"))));
+                    return Ok(Err(missing(&format!("Secret {name} is missing"))));
                 };
                 contents.insert(name.clone(), found.data.unwrap_or_default());
             }
             if let Keys::One(key) = keys
                 && !contents[name].contains_key(key)
             {
-                return Ok(Err(missing(format!("Secret {name} has no key {key}"))));
+                return Ok(Err(missing(&format!("Secret {name} has no key {key}"))));
             }
         }
         Ok(Ok(contents))
@@ -117,7 +117,7 @@ fn values<'a>(
     referred.iter().flat_map(of).collect()
 }
 
-fn missing(what: String) -> Problem {
+fn missing(what: &str) -> Problem {
     Problem {
         reason: reason::SECRET_NOT_FOUND,
         message: format!("{what}: pods that run go on, and none is replaced before it is there"),
