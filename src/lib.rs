@@ -8,7 +8,7 @@
 //!        serve                reconcile         halves: await, axum, kube-runtime, clock
 //!          |      clients         |             doors to the outside: API server, folder
 //!          +----------+-----------+
-//!  dispatch  gateway  resources  trust          domains: pure, synchronous, total
+//!  dispatch  gateway  resources  workers  trust domains: pure, synchronous, total
 //!                     |
 //!         api   (template, condition)           nouns: CRDs, wire types, names; pure tools
 //! ```
@@ -28,8 +28,10 @@
 //!   there is to do without metacontroller.
 //! - [`gateway`]: which pods go behind a gateway, and what is added to them for it; what an event asks for, what a
 //!   client's pod is, and which pods lack their gateway.
+//! - [`workers`]: which release a WorkerDeployment is, which of them serve together, what workerd is told of them, and what a
+//!   bundle becomes.
 //! - [`clients`]: the one way to the API server, each watch opened once, each call with its time limit; to the folder, to
-//!   names, to the sink of events, to S3 and to the URLs of code.
+//!   names, to the sink of events, to S3, to the URLs of code, and to a workerd of this machine.
 //! - [`serve`]: listeners, TLS, admission, conversion, executions, events, metacontroller's hooks, health, metrics.
 //! - [`reconcile`]: the controllers, the lease by which one replica writes, the queue of events.
 //! - [`commands`]: `crds`, `manifests`, `certs`, `render`, `review`, `workers`, `build-bundle`; [`cli`]: their flags as plain data.
@@ -66,6 +68,14 @@
 //! to the sink, which an annotation of the client asks for. A client outlives its end by `--client-retention`, so that a late
 //! delivery gets the first answer and no second pod, and by more while a sink has not taken the answer. An end that comes
 //! first makes a client that has ended, for the same reason.
+//!
+//! A WorkerDeployment becomes a WorkerRelease whose name is a digest of its content, so that equal content is the same
+//! release. The release is proved once on its own: by the server's own workerd where it has one and the code is inline, else
+//! by a Job whose steps fetch, prove and publish. [`workers::choice`] picks for each worker of an account the release that
+//! is asked for, if it is proved, else the one that served; [`workers::composition`] puts these together, and what they are
+//! together is proved too before the WorkerBundle is written. [`reconcile::workers`] has one controller for accounts and one
+//! for bundles, which applies the Deployment and what leads to it. Everything has a name that repeats itself: a process that
+//! is killed between two steps meets what it had done.
 //!
 //! # What is not here
 //! - Domains, tools and nouns never await, and read no clock, file or environment.

@@ -114,7 +114,7 @@ fn a_config_map_takes_as_much_as_is_said_and_no_more() {
     let most = vec![b'x'; 900 << 10];
     let (reason, message) = refused(&release.publish(proved(&[&most, b"y"]).path()));
     assert_eq!(reason, "TooLarge");
-    assert!(message.contains("delivery: Image"), "{message}");
+    assert!(message.contains("make them smaller"), "{message}");
     verdict(&release.publish(proved(&[&most]).path()));
 }
 

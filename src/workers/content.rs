@@ -36,7 +36,7 @@ pub struct Owner<'a> {
 /// More code than a ConfigMap takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "its modules have {0} bytes, and a ConfigMap takes {CONFIG_MAP_BYTES}: set `delivery: Image` in the WorkerAccount"
+    "its modules have {0} bytes, and a ConfigMap takes {CONFIG_MAP_BYTES}: make them smaller"
 )]
 pub struct TooLarge(pub usize);
 
@@ -164,7 +164,7 @@ mod tests {
         let refused = config_map(&OWNER, &code(&[&most, b"y"])).unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "its modules have 921601 bytes, and a ConfigMap takes 921600: set `delivery: Image` in the WorkerAccount"
+            "its modules have 921601 bytes, and a ConfigMap takes 921600: make them smaller"
         );
     }
 

@@ -96,7 +96,7 @@ pub enum Delivery {
     /// In ConfigMaps that do not change, up to 900 KiB a release; needs no registry.
     #[default]
     ConfigMap,
-    /// As a layer on the runtime image, in a registry.
+    /// As a layer on the runtime image, in a registry; refused, for this is not there yet.
     Image,
 }
 

@@ -13,8 +13,8 @@ const USER: u32 = 65532;
 const GRACE_SECONDS: u32 = 30;
 /// Pods that are not ready by then are told of as a failure.
 const DEADLINE_SECONDS: u32 = 120;
-/// Earlier states that stay, and hold what they mount.
-const REVISIONS: u32 = 3;
+/// Earlier states that stay: none, for each would hold on to ConfigMaps; `spec.release` is the way back.
+const REVISIONS: u32 = 0;
 
 /// The Deployment; none where nobody names an image. `replicas` is somebody else's where the bundle does not say.
 pub(super) fn deployment(bundle: &WorkerBundle, observed: &Observed<'_>) -> Option<Value> {
@@ -83,7 +83,7 @@ mod tests {
         json!({
             "selector": {"matchLabels": {"workers.stationmaster.dev/bundle": bundle}},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-            "revisionHistoryLimit": 3,
+            "revisionHistoryLimit": 0,
             "minReadySeconds": 0,
             "progressDeadlineSeconds": 120,
             "template": template,

@@ -29,7 +29,7 @@ pub(super) fn judge(root: &str, template: &WorkerTemplate, account: Option<&Work
     if code <= CONFIG_MAP {
         return;
     }
-    let advice = "make them smaller, give `urls` in their place, or have the account deliver by Image";
+    let advice = "make them smaller";
     let message = format!("hold {code} bytes, and a ConfigMap has room for {CONFIG_MAP}: {advice}");
     match account.map(|account| account.spec.delivery) {
         Some(Delivery::ConfigMap) => verdict.causes.push(Cause::too_long(field, message)),
