@@ -138,7 +138,12 @@ fn verdict(pod: &Pod, last: &str) -> Option<Verdict> {
         return Some(verdict);
     }
     let (verdict, code) = said(last)?;
-    (code == 0).then_some(verdict)
+    // What was proved is told by the step that proved it.
+    let (proved, _) = said(PROVE)?;
+    (code == 0).then_some(Verdict {
+        size: verdict.size.or(proved.size),
+        ..proved
+    })
 }
 
 fn status<'p>(pod: &'p Pod, container: &str) -> Option<&'p ContainerStatus> {
