@@ -66,6 +66,7 @@ async fn serve(folder: &Folder, file: &str, listeners: &[(&str, u16)], variables
 }
 
 async fn get(port: u16) -> String {
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let answer = reqwest::get(format!("http://127.0.0.1:{port}/")).await.unwrap();
     answer.text().await.unwrap()
 }

@@ -18,7 +18,7 @@ use crate::api::workers::Outcome;
 /// How often the memory of the process is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 /// What is kept of the runtime's text.
-const MOST_TEXT: usize = 64 * 1024;
+const MOST_TEXT: usize = 256 * 1024;
 /// What V8 writes when it gives up.
 const HEAP_LIMIT: &str = "JavaScript heap out of memory";
 const SIGKILL: i32 = 9;
