@@ -108,7 +108,7 @@ async fn what_is_not_there_or_not_ours_is_told_so() {
     for (storage, url, expected) in [
         (good.clone(), "s3://code/b.js", "there is no such object"),
         (good.clone(), "s3://other/b.js", "there is no such object"),
-        (good.clone(), "s3://other/", "there is no such object"),
+        (good.clone(), "s3://other/", "there is no such bucket"),
         (
             s3.storage("a wrong secret"),
             "s3://code/a.js",
