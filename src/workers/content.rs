@@ -35,9 +35,7 @@ pub struct Owner<'a> {
 
 /// More code than a ConfigMap takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "its modules have {0} bytes, and a ConfigMap takes {CONFIG_MAP_BYTES}: make them smaller"
-)]
+#[error("its modules have {0} bytes, and a ConfigMap takes {CONFIG_MAP_BYTES}: make them smaller")]
 pub struct TooLarge(pub usize);
 
 /// What a stored ConfigMap has in it; an empty value may be null.
