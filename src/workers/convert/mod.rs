@@ -116,6 +116,7 @@ fn down(kind: Kind, object: &mut Map<String, Value>) {
     kept::take(object, WORKERS_V1BETA1);
     let mut lost = Kept::default();
     if let Some(spec) = object.get_mut("spec") {
+        be_object(spec);
         let whole = spec.clone();
         project::down(kind, spec);
         forms.unwrap_or_default().restore(kind, spec);
@@ -140,6 +141,7 @@ fn up(kind: Kind, object: &mut Map<String, Value>) {
     let kept = kept.unwrap_or_default();
     let mut forms = Forms::default();
     if let Some(spec) = object.get_mut("spec") {
+        be_object(spec);
         forms = Forms::of(kind, spec);
         project::up(kind, spec);
         if let Some(kept) = &kept.spec {
@@ -158,6 +160,13 @@ fn up(kind: Kind, object: &mut Map<String, Value>) {
     }
     if let Some(text) = forms.text() {
         kept::put(object, WORKERS_V1ALPHA1, text);
+    }
+}
+
+/// A server-side apply that takes the last field of a version's away leaves null, which no schema takes.
+fn be_object(spec: &mut Value) {
+    if spec.is_null() {
+        *spec = Value::Object(Map::new());
     }
 }
 
