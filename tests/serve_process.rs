@@ -33,7 +33,8 @@ async fn sigterm_loses_no_request() {
     let flags = [
         "--health-probe-bind-address=127.0.0.1:0",
         "--metrics-bind-address=0",
-        "--drain-seconds=15",
+        // Less than a body may take, which is ten.
+        "--drain-seconds=6",
     ];
     let process = webhooks(folder.path(), &flags);
     let (webhook, health) = (process.address("webhook"), process.address("health"));

@@ -64,7 +64,11 @@ impl Storage {
 
     async fn fetch(&self, url: &str, allowance: &mut Allowance) -> Result<Vec<Download>, String> {
         let location = Location::of(url).map_err(|fault| format!("it {fault}"))?;
-        let key = Path::parse(location.path).map_err(|_| "a part of its key is empty, `.` or `..`")?;
+        // One slash before it would be taken for none.
+        let key = Path::parse(location.path)
+            .ok()
+            .filter(|_| !location.path.starts_with('/'));
+        let key = key.ok_or("a part of its key is empty, `.` or `..`")?;
         let bucket = self.bucket(location.authority)?;
         if !location.is_prefix() {
             allowance.object()?;
