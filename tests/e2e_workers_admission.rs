@@ -221,10 +221,7 @@ fn a_release_is_immutable_in_both_versions(scene: &Scene<'_>) {
     let refusal = scene
         .kubectl(&["patch", resource, "worker", "--type=merge", "-p", hidden], "")
         .unwrap_err();
-    assert!(
-        refusal.contains("spec.bindings: is immutable"),
-        "no rule of a schema sees it: {refusal}"
-    );
+    assert!(refusal.contains("immutable"), "{refusal}");
 }
 
 fn a_bundle_of_an_account_is_changed_by_nobody_else(scene: &Scene<'_>) {
