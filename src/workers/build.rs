@@ -220,33 +220,6 @@ impl Builder<'_> {
     }
 }
 
-/// The ConfigMap of a release whose code is inline, by the content of its files: `0`, `1`, …
-#[must_use]
-pub fn config_map(release: &WorkerRelease, account: &str, files: &[(String, String)], listing: &str) -> Value {
-    let metadata = &release.metadata;
-    let data: serde_json::Map<_, _> = files
-        .iter()
-        .map(|(name, base64)| (name.clone(), json!(base64)))
-        .collect();
-    let labels = json!({
-        label::PART_OF: CATEGORY, label::ACCOUNTS: account, label::RELEASE: metadata.name,
-        label::WORKER: release.spec.template.script_name,
-    });
-    let owner = owner(
-        release_api(),
-        "WorkerRelease",
-        metadata.name.as_deref(),
-        metadata.uid.as_deref(),
-    );
-    json!({
-        "apiVersion": "v1", "kind": "ConfigMap", "immutable": true,
-        "metadata": {
-            "name": metadata.name, "namespace": metadata.namespace, "labels": labels, "ownerReferences": [owner],
-        },
-        "binaryData": data, "data": {"modules.json": listing},
-    })
-}
-
 /// The ConfigMap with the files of a composition.
 #[must_use]
 pub fn composed_config_map(account: &WorkerAccount, (bundle, name): (&str, &str), files: &Value) -> Value {

@@ -4,9 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::ConfigMap;
+use serde_json::Value;
 
 use super::account::Worker;
 use super::context::Context;
@@ -20,9 +19,9 @@ use crate::clients::workerd::{self, Limits};
 use crate::condition::{self, Claim};
 use crate::reconcile::context::now;
 use crate::reconcile::error::Error;
-use crate::workers::build::config_map;
 use crate::workers::code::Code;
 use crate::workers::config::{Configured, alone};
+use crate::workers::content::{LISTING, Owner, config_map};
 use crate::workers::port;
 use crate::workers::prefix::env_prefix;
 use crate::workers::proof::Verdict;
@@ -31,8 +30,6 @@ use crate::workers::proof::Verdict;
 const FETCH_AGAIN: Duration = Duration::from_secs(300);
 /// A workerd that cannot be started may be there later.
 const AGAIN: Duration = Duration::from_secs(10);
-/// Raw bytes that a ConfigMap takes, its names and the rest of its 1 MiB left aside.
-const CONFIG_MAP_BYTES: usize = 900 << 10;
 
 /// How far the proof of a release has come.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,15 +94,20 @@ async fn inline(
         Ok(code) => code,
         Err(fault) => return refused(release, reason::PROOF_FAILED, fault.to_string(), ctx).await,
     };
-    if code.size() > CONFIG_MAP_BYTES {
-        let text = format!(
-            "{} bytes of modules, and a ConfigMap takes {CONFIG_MAP_BYTES}: make them smaller",
-            code.size()
-        );
-        return refused(release, reason::TOO_LARGE, text, ctx).await;
-    }
+    let (namespace, name) = cluster::place(&release.metadata);
+    let owner = Owner {
+        namespace,
+        release: name,
+        uid: release.metadata.uid.as_deref().unwrap_or_default(),
+        account: account.metadata.name.as_deref().unwrap_or_default(),
+        worker: &release.spec.template.script_name,
+    };
+    let wanted = match config_map(&owner, &code) {
+        Ok(wanted) => wanted,
+        Err(fault) => return refused(release, reason::TOO_LARGE, fault.to_string(), ctx).await,
+    };
     let Some(workerd) = &ctx.workerd else {
-        stored(account, release, &code, ctx).await?;
+        stored(namespace, &wanted, ctx).await?;
         return by_job(account, release, Some(&code), ctx).await;
     };
     let keys = worker.secrets.as_deref().unwrap_or_default();
@@ -114,7 +116,7 @@ async fn inline(
         Err(error) => return Ok((Standing::Waits(Some(error), Some(AGAIN)), None)),
     };
     if verdict.state == ProofState::Passed {
-        stored(account, release, &code, ctx).await?;
+        stored(namespace, &wanted, ctx).await?;
     }
     let done = finished(release, verdict, Some(code.listing()), ctx).await?;
     Ok((Standing::Done(None), Some(done)))
@@ -161,18 +163,8 @@ pub(super) fn told(error: &workerd::Error) -> String {
 }
 
 /// Makes sure of the ConfigMap with the code.
-async fn stored(account: &WorkerAccount, release: &WorkerRelease, code: &Code, ctx: &Context) -> Result<(), Error> {
-    let account = account.metadata.name.as_deref().unwrap_or_default();
-    let files: Vec<_> = code
-        .modules
-        .iter()
-        .enumerate()
-        .map(|(index, module)| (index.to_string(), STANDARD.encode(&module.content)))
-        .collect();
-    let listing = serde_json::to_string(&code.listing()).unwrap_or_default();
-    let wanted = config_map(release, account, &files, &listing);
-    let namespace = release.metadata.namespace.as_deref().unwrap_or_default();
-    match ctx.cluster.create::<ConfigMap>(namespace, &wanted, DryRun::No).await {
+async fn stored(namespace: &str, wanted: &Value, ctx: &Context) -> Result<(), Error> {
+    match ctx.cluster.create::<ConfigMap>(namespace, wanted, DryRun::No).await {
         Ok(_)
         | Err(cluster::Error {
             failure: Failure::AlreadyExists(_),
@@ -211,7 +203,7 @@ async fn by_job(
 async fn published(release: &WorkerRelease, ctx: &Context) -> Result<Vec<ContentModule>, Error> {
     let (namespace, name) = cluster::place(&release.metadata);
     let found = ctx.cluster.get::<ConfigMap>(namespace, name).await?;
-    let listing = found.and_then(|map| map.data?.remove("modules.json"));
+    let listing = found.and_then(|map| map.data?.remove(LISTING));
     Ok(listing
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_default())
