@@ -1,6 +1,7 @@
 //! The domain of workers: which release a WorkerDeployment is, what the runtime is told of it, what a bundle becomes and
 //! what is said about all that. Decisions only; nothing here awaits, reads a clock or reaches outside.
 
+pub mod artefact;
 pub mod build;
 pub mod choice;
 pub mod code;
@@ -12,6 +13,7 @@ pub mod day;
 pub mod default;
 #[cfg(test)]
 mod fixture;
+pub mod image;
 pub mod known;
 pub mod module_type;
 pub mod port;
