@@ -15,6 +15,9 @@ const NAME: usize = 63;
 /// Longest of the other texts, which are digests and versions.
 const WORD: usize = 128;
 
+/// Longest name of an image that is pinned by its digest.
+const IMAGE: usize = 255 + 72;
+
 /// What a proof came to; as JSON at most 4,000 bytes.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -39,6 +42,9 @@ pub struct Verdict {
     /// What proved it: the day of the runtime.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub runtime: Option<String>,
+    /// `REPOSITORY@sha256:…` of what was pushed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
 }
 
 impl Verdict {
@@ -53,6 +59,7 @@ impl Verdict {
             digest: None,
             size: None,
             runtime: None,
+            image: None,
         }
     }
 
@@ -106,6 +113,7 @@ impl Verdict {
             digest: word(&self.digest),
             size: self.size,
             runtime: word(&self.runtime),
+            image: self.image.as_deref().map(|image| cut(image, IMAGE, IMAGE)),
         };
         serde_json::to_string(&bounded).unwrap_or_default()
     }
@@ -266,11 +274,20 @@ mod tests {
             verdict.digest.clone_from(&word);
             verdict.runtime.clone_from(&word);
             verdict.culprit.clone_from(&word);
+            verdict.image.clone_from(&word);
+            verdict.reason.clone_from(&word);
+            verdict.size = Some(i64::MIN);
             verdict.message = word;
             let json = verdict.json();
             assert!(json.len() <= 4000, "{}", json.len());
             assert!(read(&json).is_some());
         }
+        let image = format!("{}@sha256:{}", "x".repeat(255), "a".repeat(64));
+        let pushed = Verdict {
+            image: Some(image),
+            ..Verdict::passed()
+        };
+        assert_eq!(read(&pushed.json()), Some(pushed));
         assert_eq!(refused(&"x".repeat(5000)).message.unwrap().len(), 1500);
         assert_eq!(refused(&"é".repeat(5000)).message.unwrap().len(), 1500);
     }
