@@ -6,6 +6,7 @@ pub mod bucket;
 pub mod cluster;
 pub mod fetch;
 pub mod folder;
+pub mod registry;
 pub mod resolver;
 pub mod sink;
 pub mod workerd;
