@@ -5,11 +5,12 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use stationmaster::cli;
-use stationmaster::commands::TERMINATION_LOG;
+use stationmaster::commands::{AlreadyTold, TERMINATION_LOG};
 
 fn main() -> ExitCode {
     match stationmaster::run(&cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<AlreadyTold>() => ExitCode::FAILURE,
         Err(error) => {
             eprintln!("stationmaster: {error:#}");
             // Outside a pod there is no such file, and it is not ours to make one.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use super::registry::{PullCodeArgs, PurgeArgs, PushBundleArgs, PushCodeArgs};
+
 /// A step of a build Job: a container of its pod.
 #[derive(Debug, Clone, Subcommand)]
 pub enum BuildStep {
@@ -13,6 +15,14 @@ pub enum BuildStep {
     Prove(ProveArgs),
     /// Put code that was fetched and proved into a ConfigMap.
     Publish(PublishArgs),
+    /// Put code that was fetched and proved into a registry of images.
+    PushCode(PushCodeArgs),
+    /// Take the code of releases out of a registry.
+    PullCode(PullCodeArgs),
+    /// Put an image with the files of a bundle into a registry: those of another image and one layer more.
+    PushBundle(PushBundleArgs),
+    /// Delete images that nobody needs any more.
+    Purge(PurgeArgs),
 }
 
 /// Flags of `build-bundle prove`.
@@ -26,11 +36,11 @@ pub struct ProveArgs {
         conflicts_with = "composed"
     )]
     pub release: Option<String>,
-    /// Its code comes from another step: wait for that.
+    /// The code comes from another step: wait for that.
     #[arg(long)]
     pub fetched: bool,
     /// Prove every file of the configuration in the folder of the bundle, as the pods of the bundle would run it.
-    #[arg(long, conflicts_with = "fetched")]
+    #[arg(long)]
     pub composed: bool,
     /// JSON of the template, without the content of its modules.
     #[arg(long, value_name = "JSON", env = "WORKER_TEMPLATE", hide_env_values = true)]
@@ -61,6 +71,12 @@ pub struct FetchArgs {
     /// http(s) URLs may lead to private, loopback and link-local addresses.
     #[arg(long)]
     pub allow_private_addresses: bool,
+    /// Folder for the code, one for each release. [default: `modules` in the folder that the steps share]
+    #[arg(long, value_name = "FOLDER")]
+    pub modules: Option<PathBuf>,
+    /// The code must have this digest; else the step fails.
+    #[arg(long, value_name = "sha256:DIGEST")]
+    pub digest: Option<String>,
     /// Where `s3://` URLs are.
     #[command(flatten)]
     pub storage: StorageArgs,

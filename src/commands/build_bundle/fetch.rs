@@ -58,9 +58,15 @@ pub(super) async fn verdict(args: &FetchArgs) -> anyhow::Result<Verdict> {
         Ok(code) => code,
         Err(fault) => return Ok(Verdict::failed(reason::FETCH_FAILED, &fault.to_string())),
     };
-    modules::write(&args.work, &args.release, &code)?;
+    let digest = code.digest(&template);
+    if let Some(proved) = args.digest.as_ref().filter(|proved| **proved != digest) {
+        let told = format!("the code behind the URLs is not what was proved: its digest is {digest}, not {proved}");
+        return Ok(Verdict::failed(reason::FETCH_FAILED, &told));
+    }
+    let modules = modules::folder(args.modules.as_ref(), &args.work);
+    modules::write(&modules, &args.release, &code)?;
     Ok(Verdict {
-        digest: Some(code.digest(&template)),
+        digest: Some(digest),
         size: i64::try_from(code.size()).ok(),
         ..Verdict::passed()
     })

@@ -1,4 +1,4 @@
-//! The modules of a release in the folder that the steps share: `modules/RELEASE/0`, `1`, …, and `modules.json` beside them.
+//! The modules of a release in a folder of all modules: `RELEASE/0`, `1`, …, and `modules.json` beside them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,12 +9,15 @@ use crate::api::workers::ContentModule;
 use crate::workers::code::{Code, CodeModule};
 use crate::workers::content::LISTING;
 
+/// Where all modules are.
+pub(super) const MODULES: &str = "modules";
+
 /// Writes them.
 ///
 /// # Errors
 /// The folder cannot be written to.
-pub(super) fn write(work: &Path, release: &str, code: &Code) -> anyhow::Result<()> {
-    let folder = folder(work, release);
+pub(super) fn write(modules: &Path, release: &str, code: &Code) -> anyhow::Result<()> {
+    let folder = modules.join(release);
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     for (number, module) in code.modules.iter().enumerate() {
         put(&folder.join(number.to_string()), &module.content)?;
@@ -26,8 +29,8 @@ pub(super) fn write(work: &Path, release: &str, code: &Code) -> anyhow::Result<(
 ///
 /// # Errors
 /// It is not there, or not all of it.
-pub(super) fn read(work: &Path, release: &str) -> anyhow::Result<Code> {
-    let folder = folder(work, release);
+pub(super) fn read(modules: &Path, release: &str) -> anyhow::Result<Code> {
+    let folder = modules.join(release);
     let listing = got(&folder.join(LISTING))?;
     let listing: Vec<ContentModule> = serde_json::from_slice(&listing).context("the list of modules is none")?;
     let modules = listing.into_iter().enumerate().map(|(number, listed)| {
@@ -42,8 +45,9 @@ pub(super) fn read(work: &Path, release: &str) -> anyhow::Result<Code> {
     })
 }
 
-fn folder(work: &Path, release: &str) -> PathBuf {
-    work.join("modules").join(release)
+/// The folder of all modules: the one that is named, or that in the folder that the steps share.
+pub(super) fn folder(named: Option<&PathBuf>, work: &Path) -> PathBuf {
+    named.map_or_else(|| work.join(MODULES), Clone::clone)
 }
 
 fn put(path: &Path, content: &[u8]) -> anyhow::Result<()> {
@@ -73,6 +77,6 @@ mod tests {
         write(work.path(), "r", &code).unwrap();
         assert_eq!(read(work.path(), "r").unwrap(), code);
         let told = format!("{:#}", read(work.path(), "other").unwrap_err());
-        assert!(told.contains("/modules/other/modules.json"), "{told}");
+        assert!(told.contains("/other/modules.json"), "{told}");
     }
 }

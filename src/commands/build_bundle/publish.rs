@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// # Errors
 /// There is no code, or no cluster, or the API server does not take it.
 pub(super) async fn verdict(args: &PublishArgs) -> anyhow::Result<Verdict> {
-    let code = modules::read(&args.work, &args.release)?;
+    let code = modules::read(&modules::folder(None, &args.work), &args.release)?;
     let owner = Owner {
         namespace: &args.namespace,
         release: &args.release,
