@@ -13,6 +13,7 @@ const usage = `usage: cluster up [--tier api|kwok|node] [--dir DIR] [--with PID]
        cluster down [--keep] [--dir DIR]
        cluster load-image [--dir DIR] ARCHIVE NAME
        cluster binaries [--tier api|kwok|node|all]
+       cluster program NAME
 `
 
 func main() {
@@ -59,6 +60,8 @@ func run(args []string) error {
 		return c.loadImage(flags.Arg(0), flags.Arg(1))
 	case "binaries":
 		return c.tools.build(*tier)
+	case "program":
+		return c.tools.print(flags.Arg(0))
 	default:
 		return fmt.Errorf("unknown command %q\n%s", args[0], usage)
 	}

@@ -128,14 +128,35 @@ func (g *group) arguments(output string) []string {
 
 // path says where a program is; it is there after build.
 func (t *tools) path(program string) string {
+	path, known := t.find(program)
+	if !known {
+		panic("no group builds " + program)
+	}
+	return path
+}
+
+func (t *tools) find(program string) (path string, known bool) {
 	for i := range t.groups {
 		for _, pkg := range t.groups[i].packages {
 			if t.groups[i].program(pkg) == program {
-				return filepath.Join(t.groups[i].cache, program)
+				return filepath.Join(t.groups[i].cache, program), true
 			}
 		}
 	}
-	panic("no group builds " + program)
+	return "", false
+}
+
+// print makes one program, where the cache lacks it, and prints its path.
+func (t *tools) print(program string) error {
+	path, known := t.find(program)
+	if !known {
+		return fmt.Errorf("no program of the cluster is called %q", program)
+	}
+	if err := t.ensure(program); err != nil {
+		return err
+	}
+	fmt.Println(path)
+	return nil
 }
 
 // build makes whatever the tier needs and the cache lacks.
