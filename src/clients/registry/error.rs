@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 
 use hyper::http::StatusCode;
-use oci_client::errors::{DigestError, OciDistributionError, OciErrorCode};
+use oci_client::errors::{DigestError, OciDistributionError, OciEnvelope, OciErrorCode};
 
 use crate::clients::authorities::chain;
 
@@ -142,7 +142,7 @@ impl Asked {
     /// What came is not what was asked for.
     pub(super) fn mismatch(&self) -> Fault {
         Fault::lasting(format!(
-            "what the registry {} sends has another digest: push the image again",
+            "what comes by way of the registry {} has another digest than its name says: push the image that it is of again",
             self.host
         ))
     }
@@ -161,6 +161,8 @@ impl Asked {
             OciDistributionError::UnauthorizedError { .. } | OciDistributionError::AuthenticationFailure(_) => {
                 self.status(StatusCode::UNAUTHORIZED)
             }
+            // What is copied is read no further than it should be long: it is the other side that sees it.
+            OciDistributionError::ServerError { message, .. } if is_digest(&message) => self.mismatch(),
             OciDistributionError::ServerError { code, .. } => {
                 StatusCode::from_u16(code).map_or_else(|_| self.stranger(), |status| self.status(status))
             }
@@ -192,6 +194,17 @@ fn status(code: &OciErrorCode) -> StatusCode {
         OciErrorCode::Unsupported => StatusCode::METHOD_NOT_ALLOWED,
         _ => StatusCode::BAD_REQUEST,
     }
+}
+
+/// Whether a registry complains of a digest.
+fn is_digest(message: &str) -> bool {
+    let envelope: Option<OciEnvelope> = serde_json::from_str(message).ok();
+    envelope.is_some_and(|envelope| {
+        envelope
+            .errors
+            .iter()
+            .any(|error| error.code == OciErrorCode::DigestInvalid)
+    })
 }
 
 /// Whether a digest is the cause, however deep; an `io::Error` hides what it is made of.

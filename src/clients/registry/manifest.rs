@@ -210,9 +210,9 @@ mod tests {
         let made = config(base.to_string().as_bytes(), 1, &blob("a")).unwrap();
         assert_eq!(json(&made), expected);
 
-        let mut bare = base;
-        bare.as_object_mut().unwrap().remove("history");
-        let made = config(bare.to_string().as_bytes(), 1, &blob("a")).unwrap();
+        let mut young = base;
+        young.as_object_mut().unwrap().remove("history");
+        let made = config(young.to_string().as_bytes(), 1, &blob("a")).unwrap();
         assert_eq!(json(&made).get("history"), None);
     }
 
