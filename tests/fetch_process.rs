@@ -11,11 +11,11 @@ use std::path::Path;
 use axum::Router;
 use axum::routing::get;
 use common::bucket::{S3, SECRET_ACCESS_KEY};
-use common::build::{RELEASE, step, told, verdict};
+use common::build::{RELEASE, step, step_of_many, told, verdict};
 use serde_json::{Value, json};
 use stationmaster::api::workers::{ProofState, WorkerTemplate};
 use stationmaster::workers::code::Code;
-use stationmaster::workers::proof::Verdict;
+use stationmaster::workers::proof::{self, Verdict};
 use tempfile::TempDir;
 
 const PRIVATE: &[&str] = &["--allow-private-addresses"];
@@ -139,6 +139,41 @@ async fn what_cannot_be_had_is_told_and_stops_the_build() {
         message.ends_with("the WorkerAccount names no S3 server: set `storage`"),
         "{message}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_not_what_was_proved_is_refused_and_fails() {
+    let template = template(&json!([{"url": serve("text").await}]));
+    let fetch = |work: &Path, flags: &[&str]| step("fetch", work, &[PRIVATE, flags].concat(), &[told(&template)]);
+    let (work, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let proved = verdict(&fetch(work.path(), &[])).digest.unwrap();
+    // As an init container does it, into the folder that pods mount.
+    let folder = elsewhere.path().join("bundle/modules");
+    let flags = ["--modules", folder.to_str().unwrap(), "--digest", &proved];
+    assert_eq!(verdict(&fetch(elsewhere.path(), &flags)).digest, Some(proved.clone()));
+    assert_eq!(fs::read_to_string(folder.join(RELEASE).join("0")).unwrap(), "text");
+    assert_eq!(names(elsewhere.path()), ["bundle", "fetched"]);
+
+    let other = format!("sha256:{}", "ab".repeat(32));
+    let changed = tempfile::tempdir().unwrap();
+    let output = fetch(changed.path(), &["--digest", &other]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let refused = proof::read(String::from_utf8(output.stdout).unwrap().trim()).unwrap();
+    assert_eq!(refused.reason.as_deref(), Some("FetchFailed"));
+    let expected = format!("the code behind the URLs is not what was proved: its digest is {proved}, not {other}");
+    assert_eq!(refused.message, Some(expected));
+    assert_eq!(names(changed.path()), ["failed"]);
+    // The same of what cannot be had.
+    let output = step("fetch", changed.path(), &["--digest", &proved], &[told(&template)]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+}
+
+#[test]
+fn what_is_composed_of_code_that_did_not_come_is_not_proved() {
+    let work = tempfile::tempdir().unwrap();
+    fs::write(work.path().join("failed"), "").unwrap();
+    let output = step_of_many("prove", work.path(), &["--composed", "--fetched"], &[]);
+    assert!(output.status.success() && output.stdout.is_empty(), "{output:?}");
 }
 
 #[test]

@@ -9,13 +9,16 @@ use stationmaster::workers::proof::{self, Verdict};
 /// Name of the release that is built.
 pub const RELEASE: &str = "a-0123456789";
 
-/// Runs `build-bundle STEP` with these flags and variables; `fetch` with proxies that lead nowhere.
+/// Runs `build-bundle STEP` for the release with these flags and variables; `fetch` with proxies that lead nowhere.
 pub fn step(step: &str, work: &Path, flags: &[&str], variables: &[(&str, String)]) -> Output {
+    let flags = [&["--release", RELEASE], flags].concat();
+    step_of_many(step, work, &flags, variables)
+}
+
+/// The same of a step that is not for one release.
+pub fn step_of_many(step: &str, work: &Path, flags: &[&str], variables: &[(&str, String)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_stationmaster"));
-    command
-        .args(["build-bundle", step, "--release", RELEASE, "--work"])
-        .arg(work)
-        .args(flags);
+    command.args(["build-bundle", step, "--work"]).arg(work).args(flags);
     // The way to the API server is the caller's; code is fetched without one.
     let proxies = ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "all_proxy"];
     for proxy in proxies.into_iter().filter(|_| step == "fetch") {

@@ -26,6 +26,7 @@ pub mod http;
 pub mod merge;
 pub mod native;
 pub mod process;
+pub mod registry;
 pub mod serve;
 pub mod server;
 pub mod workerd;
