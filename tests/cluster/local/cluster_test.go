@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -76,5 +77,19 @@ func TestAPoorerTierKeepsTheRicher(t *testing.T) {
 	}
 	if err := c.open("node"); err == nil {
 		t.Fatal("a simulated node became a real one")
+	}
+}
+
+func TestTheRegistryIsNotAskedThroughAProxy(t *testing.T) {
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "NO_PROXY"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("HTTPS_PROXY", "http://proxy.example:3128")
+	t.Setenv("no_proxy", "near.example")
+	found := proxies()
+	for _, want := range []string{"HTTPS_PROXY=http://proxy.example:3128", "NO_PROXY=10.244.0.1,near.example"} {
+		if !slices.Contains(found, want) {
+			t.Errorf("%v lacks %s", found, want)
+		}
 	}
 }

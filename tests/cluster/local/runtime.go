@@ -3,10 +3,12 @@ package main
 
 import (
 	"fmt"
-	"net/http"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -35,12 +37,19 @@ func (c *cluster) runtime() error {
 // proxies are the only part of the caller's environment that a component gets: images that are not ours come from outside.
 func proxies() []string {
 	var found []string
-	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"} {
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} {
 		if value, set := os.LookupEnv(name); set {
 			found = append(found, name+"="+value)
 		}
 	}
-	return found
+	// Our own registry is near; without this it would be asked for through the proxy.
+	near := []string{bridgeAddress}
+	for _, name := range []string{"NO_PROXY", "no_proxy"} {
+		if value := os.Getenv(name); value != "" {
+			near = append(near, value)
+		}
+	}
+	return append(found, "NO_PROXY="+strings.Join(near, ","))
 }
 
 func (c *cluster) containerdConfig() error {
@@ -109,8 +118,13 @@ func (c *cluster) snapshotter() string {
 	return "overlayfs"
 }
 
+// registryAddress is the same on the machine and in its pods, as the API server's is.
+func (c *cluster) registryAddress() string {
+	return net.JoinHostPort(bridgeAddress, strconv.Itoa(c.ports["registry"]))
+}
+
 func (c *cluster) registryURL() string {
-	return fmt.Sprintf("http://127.0.0.1:%d", c.ports["registry"])
+	return "http://" + c.registryAddress()
 }
 
 // registry starts the registry and fills it with the images that every cluster has.
@@ -119,8 +133,8 @@ func (c *cluster) registry() error {
 	if err := writeFile(config, fmt.Sprintf(`version: 0.1
 log: {level: warn}
 storage: {filesystem: {rootdirectory: %q}, delete: {enabled: true}}
-http: {addr: "127.0.0.1:%d"}
-`, c.path("registry"), c.ports["registry"])); err != nil {
+http: {addr: %q}
+`, c.path("registry"), c.registryAddress())); err != nil {
 		return err
 	}
 	registry := component{
@@ -131,7 +145,7 @@ http: {addr: "127.0.0.1:%d"}
 		return err
 	}
 	if err := c.waitFor("registry", "the registry does not answer", func() error {
-		return expectOK(http.DefaultClient, c.registryURL()+"/v2/")
+		return expectOK(direct, c.registryURL()+"/v2/")
 	}); err != nil {
 		return err
 	}
