@@ -352,7 +352,9 @@ async fn a_token_is_asked_for_what_is_done() {
     let known = Registries::new(Credentials::read(&[file]).unwrap(), &[]);
     let image = format!("{host}/code@{}", digest(b"x"));
     assert_eq!(known.delete(&image).await.unwrap(), Deletion::Gone);
-    let scopes = asked.lock().unwrap().concat();
-    assert!(scopes.contains("scope=repository%3Acode%3Adelete"), "{scopes}");
+    assert_eq!(
+        *asked.lock().unwrap(),
+        ["service=test&scope=repository%3Acode%3Adelete"]
+    );
     refused(anonymous().delete(&image).await, "asks for credentials");
 }

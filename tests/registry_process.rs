@@ -250,3 +250,21 @@ fn a_registry_that_is_away_is_asked_again_and_then_named() {
     assert!(log.contains(&expected) && log.contains("look at its address"), "{log}");
     assert!(begin.elapsed().as_secs() >= 9 && work.path().join("failed").exists());
 }
+
+#[test]
+fn a_machine_without_certificate_authorities_is_told() {
+    let work = proved(&[b"a"]);
+    let nowhere = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(|name| (name, "/nonexistent".to_owned()));
+    let output = step(
+        "push-code",
+        work.path(),
+        &["--repository", "127.0.0.1:9/code"],
+        &nowhere,
+    );
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{log}");
+    assert!(
+        log.ends_with("set SSL_CERT_FILE\n") && !log.contains("panicked"),
+        "{log}"
+    );
+}

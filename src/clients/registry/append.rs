@@ -4,8 +4,9 @@
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::blob::{Blob, digest};
 use super::error::{Fault, Verb};
-use super::manifest::{self, Blob, INDEX, MANIFEST};
+use super::manifest::{self, INDEX, MANIFEST};
 use super::repository::Repository;
 use super::wire::MANIFEST_BYTES;
 use super::{Registries, RegistryError, Target, done, parsed};
@@ -48,7 +49,7 @@ impl Registries {
             None => (way.image(&manifest, &layer).await?, MANIFEST),
             Some(images) => (way.index(&manifest, images, &layer).await?, INDEX),
         };
-        let digest = manifest::digest(&text);
+        let digest = digest(&text);
         way.target.manifests.put(target.tag, media_type, text).await?;
         Ok(target.pinned(&digest))
     }

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::blob::{Blob, digest};
 use super::error::{Fault, Verb};
-use super::manifest::{self, Blob, MANIFEST};
+use super::manifest::{self, MANIFEST};
 use super::{Registries, RegistryError, Target, done, parsed_digest};
 
 /// What an artefact says that it is.
@@ -41,7 +42,7 @@ impl Registries {
         repository.put(&blob, layer).await?;
         repository.put(&config, Bytes::from_static(EMPTY_CONTENT)).await?;
         let text = manifest::artefact(KIND, (EMPTY, &config), &blob);
-        let digest = manifest::digest(&text);
+        let digest = digest(&text);
         repository.manifests.put(target.tag, MANIFEST, text).await?;
         Ok(target.pinned(&digest))
     }

@@ -51,9 +51,8 @@ struct File {
     auths: BTreeMap<String, Listed>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
-#[derive(Default)]
 struct Listed {
     auth: Option<String>,
     username: Option<String>,

@@ -26,13 +26,13 @@ impl Registries {
 
     async fn deleted(&self, image: &str) -> Result<Deletion, Fault> {
         let (reference, digest) = parsed_digest(image)?;
-        let repository = self.open(reference, Verb::Delete).await?;
-        let (status, body) = repository.manifests.delete(&digest).await?;
+        let manifests = self.manifests(&reference, Verb::Delete)?;
+        let (status, body) = manifests.delete(&digest).await?;
         match status {
             status if status.is_success() => Ok(Deletion::Gone),
             StatusCode::NOT_FOUND => Ok(Deletion::Gone),
             status if status == StatusCode::METHOD_NOT_ALLOWED || is_unsupported(&body) => Ok(Deletion::Unsupported),
-            status => Err(repository.manifests.fault(status)),
+            status => Err(manifests.fault(status)),
         }
     }
 }

@@ -1,11 +1,9 @@
 //! Manifests and configurations of images as trees of JSON: every field that is not ours to change stays. No clock, and
 //! keys in one order: the same becomes the same bytes.
 
-use std::fmt::Write;
-
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 
+use super::blob::Blob;
 use super::error::Fault;
 
 /// What an image is, and what one for several platforms is.
@@ -24,52 +22,11 @@ pub(super) const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 /// How Docker called layers.
 const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar";
 
-/// What names a blob.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Blob {
-    pub(super) digest: String,
-    pub(super) size: u64,
-}
-
 /// What an image consists of.
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) config: Blob,
     pub(super) layers: Vec<Blob>,
-}
-
-impl Blob {
-    pub(super) fn of(content: &[u8]) -> Self {
-        Self {
-            digest: digest(content),
-            size: content.len() as u64,
-        }
-    }
-
-    fn described(descriptor: &Value) -> Option<Self> {
-        let digest = descriptor.get("digest")?.as_str()?;
-        let hex = digest.strip_prefix("sha256:")?;
-        let is_digest = hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let size = descriptor.get("size")?.as_u64()?;
-        is_digest.then(|| Self {
-            digest: digest.to_owned(),
-            size,
-        })
-    }
-
-    fn descriptor(&self, media_type: &str) -> Value {
-        json!({"mediaType": media_type, "digest": self.digest, "size": self.size})
-    }
-}
-
-/// `sha256:…` of some bytes.
-pub(super) fn digest(content: &[u8]) -> String {
-    let mut text = "sha256:".to_owned();
-    for byte in Sha256::digest(content) {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 /// What is no image, or none that anything can be added to.

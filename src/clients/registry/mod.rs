@@ -2,6 +2,9 @@
 //! taken back, and what nobody needs is deleted. Nothing that a registry sends is quoted.
 
 mod append;
+mod asked;
+mod blob;
+mod challenge;
 mod code;
 mod credentials;
 mod delete;
@@ -17,9 +20,13 @@ use tokio::time::timeout;
 pub use credentials::{Credentials, CredentialsError};
 pub use delete::Deletion;
 pub use error::RegistryError;
+
+use asked::Asked;
 use error::{Fault, Verb};
 use oci_client::Reference;
+use oci_client::secrets::RegistryAuth;
 use repository::Repository;
+use wire::Wire;
 
 /// One operation takes no longer; a build Job gives up soon after.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -54,10 +61,26 @@ impl Registries {
 
     /// The repository of a reference, with leave to do something there.
     async fn open(&self, reference: Reference, verb: Verb) -> Result<Repository, Fault> {
-        let host = reference.resolve_registry();
-        let is_plain = is_loopback(host) || self.plain_http.iter().any(|plain| names(plain, host));
-        let auth = self.credentials.of(reference.registry(), reference.repository());
-        Repository::open(reference, verb, is_plain, auth).await
+        let (asked, auth) = self.asked(&reference, verb);
+        Repository::open(reference, asked, auth).await
+    }
+
+    /// The manifests of one alone.
+    fn manifests(&self, reference: &Reference, verb: Verb) -> Result<Wire, Fault> {
+        let (asked, auth) = self.asked(reference, verb);
+        Wire::new(reference, auth, asked)
+    }
+
+    fn asked(&self, reference: &Reference, verb: Verb) -> (Asked, RegistryAuth) {
+        let host = reference.registry().to_owned();
+        let auth = self.credentials.of(&host, reference.repository());
+        let asked = Asked {
+            is_plain: is_loopback(&host) || self.plain_http.iter().any(|plain| names(plain, &host)),
+            is_known: auth != RegistryAuth::Anonymous,
+            host,
+            verb,
+        };
+        (asked, auth)
     }
 }
 

@@ -7,10 +7,10 @@ use oci_client::errors::OciDistributionError;
 use oci_client::secrets::RegistryAuth;
 use oci_client::{Client, Reference, RegistryOperation};
 
-use super::error::{Asked, Fault, Verb};
-use super::manifest::Blob;
+use super::asked::Asked;
+use super::blob::Blob;
+use super::error::{Fault, Verb};
 use super::wire::{CONNECT_PATIENCE, READ_PATIENCE, USER_AGENT, Wire};
-use crate::clients::authorities::trusting;
 
 /// A repository that may be asked.
 pub(super) struct Repository {
@@ -22,26 +22,15 @@ pub(super) struct Repository {
 
 impl Repository {
     /// Asks for leave to do something there.
-    pub(super) async fn open(
-        reference: Reference,
-        verb: Verb,
-        is_plain: bool,
-        auth: RegistryAuth,
-    ) -> Result<Self, Fault> {
-        let asked = Asked {
-            host: reference.registry().to_owned(),
-            is_plain,
-            is_known: auth != RegistryAuth::Anonymous,
-            verb,
-        };
+    pub(super) async fn open(reference: Reference, asked: Asked, auth: RegistryAuth) -> Result<Self, Fault> {
+        let manifests = Wire::new(&reference, auth.clone(), asked.clone())?;
         let client = client(&asked)?;
-        let operation = match verb {
+        let operation = match asked.verb {
             Verb::Pull => RegistryOperation::Pull,
             Verb::Push | Verb::Delete => RegistryOperation::Push,
         };
         let leave = client.auth(&reference, &auth, operation).await;
         leave.map_err(|error| asked.fault(error))?;
-        let manifests = Wire::new(&reference, auth, asked.clone())?;
         Ok(Self {
             reference,
             client,
@@ -124,8 +113,7 @@ impl Repository {
 fn client(asked: &Asked) -> Result<Client, Fault> {
     // Idempotent: whoever was first has installed the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    // The library panics where there are none, even if it needs none.
-    trusting(true).map_err(|_| Fault::lasting("no certificate authorities are here: set SSL_CERT_FILE".to_owned()))?;
+    // It would panic where no certificate authorities are; our own client has just found some.
     let config = ClientConfig {
         protocol: if asked.is_plain {
             ClientProtocol::Http

@@ -8,8 +8,11 @@ use oci_client::secrets::RegistryAuth;
 use reqwest::{Client, RequestBuilder, Response};
 use serde::Deserialize;
 
-use super::error::{Asked, Fault};
-use super::manifest::{self, ACCEPTED};
+use super::asked::Asked;
+use super::blob::digest;
+use super::challenge;
+use super::error::Fault;
+use super::manifest::ACCEPTED;
 use crate::clients::authorities::{chain, trusting};
 
 /// An address that does not answer by then leaves time for another try.
@@ -39,7 +42,12 @@ struct Token {
 
 impl Wire {
     pub(super) fn new(reference: &Reference, auth: RegistryAuth, asked: Asked) -> Result<Self, Fault> {
-        let tls = trusting(!asked.is_plain).map_err(|fault| Fault::lasting(format!("the registry {fault}")))?;
+        // Even where a registry speaks http, who gives tokens for it may not.
+        let tls = trusting(true).map_err(|_| {
+            Fault::lasting(
+                "no certificate authorities are here, without which no registry is asked: set SSL_CERT_FILE".to_owned(),
+            )
+        })?;
         let client = Client::builder()
             .tls_backend_preconfigured(tls)
             .https_only(!asked.is_plain)
@@ -68,7 +76,7 @@ impl Wire {
             return Err(self.asked.status(response.status()));
         }
         let body = self.body(response, MANIFEST_BYTES, "a manifest").await?;
-        if name.contains(':') && manifest::digest(&body) != name {
+        if name.contains(':') && digest(&body) != name {
             return Err(self.asked.mismatch());
         }
         Ok(body)
@@ -124,7 +132,7 @@ impl Wire {
             RegistryAuth::Basic(user, password) => request.basic_auth(user, Some(password)),
             _ => request,
         };
-        let bearer = challenges.iter().find_map(|text| challenge(text));
+        let bearer = challenges.iter().find_map(|text| challenge::bearer(text));
         let Some((realm, query)) = bearer else {
             let signed = signed(self.client.get(&self.address)).build();
             return Ok(signed
@@ -157,43 +165,5 @@ impl Wire {
             body.extend_from_slice(&chunk);
         }
         Ok(body)
-    }
-}
-
-/// Realm and query of `Bearer realm="…",service="…",scope="…"`.
-fn challenge(text: &str) -> Option<(&str, Vec<(&str, &str)>)> {
-    let (scheme, mut rest) = text.split_once(' ')?;
-    let (mut realm, mut query) = (None, Vec::new());
-    while let Some((key, value)) = rest.split_once("=\"") {
-        let (value, further) = value.split_once('"')?;
-        match key.trim_matches([',', ' ']) {
-            "realm" => realm = Some(value),
-            key @ ("service" | "scope") => query.push((key, value)),
-            _ => (),
-        }
-        rest = further;
-    }
-    let is_bearer = scheme.eq_ignore_ascii_case("Bearer");
-    realm.filter(|_| is_bearer).map(|realm| (realm, query))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_challenge_says_whom_to_ask_for_what() {
-        let text = r#"Bearer realm="https://a/token", service="r,s" ,scope="repository:a/b:delete,pull",error="x""#;
-        let query = vec![("service", "r,s"), ("scope", "repository:a/b:delete,pull")];
-        assert_eq!(challenge(text), Some(("https://a/token", query)));
-        for other in [
-            r#"Basic realm="r""#,
-            "Bearer",
-            "Bearer realm=\"x",
-            "",
-            "Bearer service=\"x\"",
-        ] {
-            assert_eq!(challenge(other), None, "{other}");
-        }
     }
 }
