@@ -6,6 +6,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args};
 
 use super::flag::go_bool;
+use crate::workers::build::Allowed;
 use crate::workers::runtime_image::RuntimeImage;
 
 /// Flags of WorkerAccounts and what they become.
@@ -28,10 +29,23 @@ pub struct WorkerArgs {
     pub workerd_path: Option<PathBuf>,
     /// Let URLs of code lead to private, loopback and link-local addresses.
     #[arg(long, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = go_bool, action = ArgAction::Set)]
-    pub worker_allow_private_urls: bool,
+    worker_allow_private_urls: bool,
+    /// Registry, HOST[:PORT], that builds push images to without TLS; may be given more than once. Those on loopback are
+    /// always spoken to so.
+    #[arg(long, value_name = "HOST", value_parser = NonEmptyStringValueParser::new())]
+    worker_plain_http: Vec<String>,
 }
 
 impl WorkerArgs {
+    /// What builds may do that they otherwise may not.
+    #[must_use]
+    pub fn allowed(&self) -> Allowed {
+        Allowed {
+            private_urls: self.worker_allow_private_urls,
+            plain_http: self.worker_plain_http.clone(),
+        }
+    }
+
     /// What runs workers where an account does not say.
     #[must_use]
     pub fn runtime(&self) -> RuntimeImage {

@@ -101,7 +101,7 @@ impl Known {
             secrets,
             runtime: args.workers.runtime(),
             workerd: args.workers.workerd_path.clone(),
-            allow_private: args.workers.worker_allow_private_urls,
+            allowed: args.workers.allowed(),
         })
     }
 }

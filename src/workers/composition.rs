@@ -3,16 +3,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::build::without_code;
 use super::config::{Configured, files};
 use super::port::FIRST;
 use super::prefix::env_prefix;
 use super::runtime_image::RuntimeImage;
 use crate::api::text::hexadecimals;
 use crate::api::workers::{
-    BundlePodTemplate, BundleWorker, Content, WorkerAccount, WorkerBundle, WorkerBundleSpec, WorkerDeployment,
-    WorkerRelease, WorkerTemplate, WorkerVariable,
+    BundlePodTemplate, BundleWorker, Content, FetchedCode, WorkerAccount, WorkerBundle, WorkerBundleSpec,
+    WorkerDeployment, WorkerRelease, WorkerTemplate, WorkerVariable,
 };
 
 /// Hexadecimals of the digest in the name of what is made of it.
@@ -66,8 +68,12 @@ pub fn config_map_name(bundle: &str, short: &str) -> String {
 /// Name of the Job that proves one composition of a bundle.
 #[must_use]
 pub fn job_name(bundle: &str, short: &str) -> String {
-    let bundle = bundle.get(..BUNDLE_CHARACTERS).unwrap_or(bundle).trim_end_matches('-');
-    format!("{bundle}-{short}-compose")
+    format!("{}-{short}-compose", job_bundle(bundle))
+}
+
+/// As much of a bundle's name as the names of its Jobs have room for.
+pub(super) fn job_bundle(bundle: &str) -> &str {
+    bundle.get(..BUNDLE_CHARACTERS).unwrap_or(bundle).trim_end_matches('-')
 }
 
 /// Puts the chosen workers together; the same workers give the same bytes.
@@ -101,23 +107,12 @@ pub fn compose(
         .iter()
         .zip(chosen)
         .map(|(part, worker)| part.worker(worker, account));
-    let modules = made.iter().zip(&contents).filter_map(|(part, content)| {
-        let config_map = content.config_map.clone()?;
-        Some((part.release.to_owned(), config_map))
-    });
     let spec = &account.spec;
-    let image = runtime.of(account);
+    let config_map = config_map_name(&bundle_name(account), &short);
     let bundle = WorkerBundleSpec {
         deployment_name: Some(bundle_name(account)),
         workers: workers.collect(),
-        pod_template: BundlePodTemplate {
-            image: image.image,
-            image_pull_policy: image.pull_policy,
-            image_pull_secret: spec.pod_template.as_ref().and_then(|pod| pod.image_pull_secret.clone()),
-            config_map: Some(config_map_name(&bundle_name(account), &short)),
-            modules: modules.collect(),
-            resources: spec.resources.clone(),
-        },
+        pod_template: pods(account, (&config_map, chosen), runtime),
         digest: Some(format!("sha256:{digest}")),
         isolation: spec.isolation,
         replicas: spec.replicas,
@@ -131,6 +126,67 @@ pub fn compose(
         spec: bundle,
         bytes: sizes.sum(),
         short,
+    }
+}
+
+/// The pods, as ConfigMaps deliver what they run: configuration and modules are mounted, and what is too large for that
+/// is brought by init containers.
+fn pods(
+    account: &WorkerAccount,
+    (config_map, chosen): (&str, &[Chosen<'_>]),
+    runtime: &RuntimeImage,
+) -> BundlePodTemplate {
+    let image = runtime.of(account);
+    let spec = &account.spec;
+    let mut pods = BundlePodTemplate {
+        image: image.image,
+        image_pull_policy: image.pull_policy,
+        image_pull_secret: spec.pod_template.as_ref().and_then(|pod| pod.image_pull_secret.clone()),
+        config_map: Some(config_map.to_owned()),
+        resources: spec.resources.clone(),
+        ..BundlePodTemplate::default()
+    };
+    for worker in chosen {
+        let name = worker.release.metadata.name.clone().unwrap_or_default();
+        let content = content(worker.release);
+        if let Some(map) = content.config_map {
+            pods.modules.insert(name, map);
+        } else {
+            let fetched = fetched(account, worker.release, content.image);
+            pods.fetched.insert(name, fetched);
+        }
+    }
+    pods
+}
+
+/// Code that is in no ConfigMap.
+fn fetched(account: &WorkerAccount, release: &WorkerRelease, image: Option<String>) -> FetchedCode {
+    let digest = release.status.as_ref().and_then(|status| status.digest.clone());
+    let push = account.spec.image.as_ref().and_then(|image| image.push_secret.clone());
+    let pod_template = account.spec.pod_template.as_ref();
+    let pull = pod_template.and_then(|pod| pod.image_pull_secret.clone());
+    let from_urls = image.is_none();
+    FetchedCode {
+        digest: digest.unwrap_or_default(),
+        pull_secret: pull.or(push).filter(|_| !from_urls),
+        image,
+        template: from_urls.then(|| json!(without_code(&release.spec.template))),
+        storage: account.spec.storage.clone().filter(|_| from_urls),
+    }
+}
+
+impl Composition {
+    /// The same workers in an image that holds everything.
+    #[must_use]
+    pub fn as_image(mut self, image: String) -> Self {
+        let pods = &mut self.spec.pod_template;
+        pods.image = Some(image);
+        // What has a digest does not change.
+        pods.image_pull_policy = None;
+        pods.config_map = None;
+        pods.modules.clear();
+        pods.fetched.clear();
+        self
     }
 }
 

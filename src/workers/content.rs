@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::code::Code;
 use crate::api::names::{CATEGORY, WORKER_RELEASE_GROUP, label};
+use crate::api::workers::ContentModule;
 
 /// Key of the list of names and types.
 pub const LISTING: &str = "modules.json";
@@ -35,7 +36,7 @@ pub struct Owner<'a> {
 
 /// More code than a ConfigMap takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("its modules have {0} bytes, and a ConfigMap takes {CONFIG_MAP_BYTES}: make them smaller")]
+#[error("its modules have {0} bytes, and a ConfigMap takes {CONFIG_MAP_BYTES}: put them where `urls` finds them")]
 pub struct TooLarge(pub usize);
 
 /// What a stored ConfigMap has in it; an empty value may be null.
@@ -48,15 +49,22 @@ pub struct Stored {
     binary_data: BTreeMap<String, Option<String>>,
 }
 
-/// The ConfigMap to create, which does not change after that.
+/// Whether a ConfigMap takes the code.
 ///
 /// # Errors
 /// It would be too large.
-pub fn config_map(owner: &Owner<'_>, code: &Code) -> Result<Value, TooLarge> {
-    if code.size() > CONFIG_MAP_BYTES {
-        return Err(TooLarge(code.size()));
+pub fn fits(code: &Code) -> Result<(), TooLarge> {
+    let size = code.size();
+    if size > CONFIG_MAP_BYTES {
+        return Err(TooLarge(size));
     }
-    Ok(json!({
+    Ok(())
+}
+
+/// The ConfigMap to create, which does not change after that. Code that it does not take is listed in it.
+#[must_use]
+pub fn config_map(owner: &Owner<'_>, code: &Code) -> Value {
+    json!({
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
@@ -79,7 +87,7 @@ pub fn config_map(owner: &Owner<'_>, code: &Code) -> Result<Value, TooLarge> {
         "immutable": true,
         "data": data(code),
         "binaryData": binary_data(code),
-    }))
+    })
 }
 
 fn data(code: &Code) -> BTreeMap<String, String> {
@@ -88,6 +96,9 @@ fn data(code: &Code) -> BTreeMap<String, String> {
 }
 
 fn binary_data(code: &Code) -> BTreeMap<String, String> {
+    if fits(code).is_err() {
+        return BTreeMap::new();
+    }
     let modules = code.modules.iter().enumerate();
     modules
         .map(|(number, module)| (number.to_string(), STANDARD.encode(&module.content)))
@@ -95,6 +106,16 @@ fn binary_data(code: &Code) -> BTreeMap<String, String> {
 }
 
 impl Stored {
+    /// Names and types of the modules, and whether their content is here too.
+    #[must_use]
+    pub fn listing(&self) -> (Vec<ContentModule>, bool) {
+        let listing = self.data.get(LISTING).cloned().flatten();
+        let listing: Option<Vec<_>> = listing.and_then(|text| serde_json::from_str(&text).ok());
+        let listing = listing.unwrap_or_default();
+        let is_whole = listing.len() == self.binary_data.len();
+        (listing, is_whole)
+    }
+
     /// Whether it holds this code and nothing else.
     #[must_use]
     pub fn holds(&self, code: &Code) -> bool {
@@ -135,7 +156,7 @@ mod tests {
 
     #[test]
     fn modules_are_stored_by_their_numbers() {
-        let stored = config_map(&OWNER, &code(&[b"a", b""])).unwrap();
+        let stored = config_map(&OWNER, &code(&[b"a", b""]));
         let expected = json!({
             "apiVersion": "v1", "kind": "ConfigMap", "immutable": true,
             "metadata": {
@@ -158,18 +179,28 @@ mod tests {
     #[test]
     fn what_is_too_large_is_told_the_remedy() {
         let most = vec![b'x'; CONFIG_MAP_BYTES];
-        assert!(config_map(&OWNER, &code(&[&most])).is_ok());
-        let refused = config_map(&OWNER, &code(&[&most, b"y"])).unwrap_err();
+        assert!(fits(&code(&[&most])).is_ok());
+        let refused = fits(&code(&[&most, b"y"])).unwrap_err();
         assert_eq!(
             refused.to_string(),
-            "its modules have 921601 bytes, and a ConfigMap takes 921600: make them smaller"
+            "its modules have 921601 bytes, and a ConfigMap takes 921600: put them where `urls` finds them"
         );
+    }
+
+    #[test]
+    fn code_that_is_too_large_is_only_listed() {
+        let most = vec![b'x'; CONFIG_MAP_BYTES];
+        for (code, is_whole) in [(code(&[b"a", &most]), false), (code(&[b"a", b""]), true)] {
+            let stored: Stored = serde_json::from_value(config_map(&OWNER, &code)).unwrap();
+            assert_eq!(stored.listing(), (code.listing(), is_whole));
+            assert!(stored.holds(&code));
+        }
     }
 
     #[test]
     fn what_is_stored_is_compared_by_its_content() {
         let same = code(&[b"a", b""]);
-        let mut stored = config_map(&OWNER, &same).unwrap();
+        let mut stored = config_map(&OWNER, &same);
         stored["metadata"]["labels"] = json!({"other": "label"});
         for empty in [json!(""), Value::Null] {
             stored["binaryData"]["1"] = empty;

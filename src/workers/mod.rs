@@ -16,6 +16,7 @@ mod fixture;
 pub mod image;
 pub mod known;
 pub mod module_type;
+mod pod;
 pub mod port;
 pub mod prefix;
 pub mod proof;

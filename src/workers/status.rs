@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use super::choice::Fault;
 use crate::api::names::{condition_type, event, reason};
 use crate::api::workers::{
-    ComposedProof, ProofState, WorkerAccount, WorkerAccountStatus, WorkerBundle, WorkerDeployment,
+    ComposedProof, ProofState, PushedImage, WorkerAccount, WorkerAccountStatus, WorkerBundle, WorkerDeployment,
     WorkerDeploymentStatus, WorkerRelease,
 };
 use crate::condition::{self, Claim};
@@ -24,6 +24,21 @@ pub struct Observed<'a> {
     pub bundle: Option<&'a WorkerBundle>,
     /// Where the worker answers.
     pub url: Option<String>,
+}
+
+/// What is known of an account's workers together.
+#[derive(Clone, Copy, Default)]
+pub struct Facts<'a> {
+    /// Name of the bundle.
+    pub bundle: &'a str,
+    /// Bytes of all modules in it.
+    pub bytes: i64,
+    /// What the runtime said of workers together.
+    pub proofs: &'a [ComposedProof],
+    /// What is in the registry.
+    pub images: &'a [PushedImage],
+    /// What keeps the account as a whole from its bundle.
+    pub obstacle: Option<&'a Fault>,
 }
 
 /// Something that a person would want to hear.
@@ -158,19 +173,19 @@ fn ready(deployment: &WorkerDeployment, observed: &Observed<'_>) -> (&'static st
 pub fn account(
     account: &WorkerAccount,
     workers: &[&WorkerDeploymentStatus],
-    (bundle, bytes, proofs): (&str, i64, &[ComposedProof]),
-    obstacle: Option<&Fault>,
+    facts: &Facts<'_>,
     now: &Time,
 ) -> WorkerAccountStatus {
     let mut status = account.status.clone().unwrap_or_default();
     let generation = account.metadata.generation;
     let serving = workers.iter().filter(|worker| worker.serving_release.is_some()).count();
     status.observed_generation = generation;
-    status.bundle = Some(bundle.to_owned());
+    status.bundle = Some(facts.bundle.to_owned());
     status.workers = i32::try_from(workers.len()).unwrap_or(i32::MAX);
     status.serving = i32::try_from(serving).unwrap_or(i32::MAX);
-    status.bundle_bytes = bytes;
-    status.compositions = proofs.to_vec();
+    status.bundle_bytes = facts.bytes;
+    status.compositions = facts.proofs.to_vec();
+    status.images = facts.images.to_vec();
     let unready = workers
         .iter()
         .filter(|worker| !is_true(&worker.conditions, condition_type::READY))
@@ -179,7 +194,7 @@ pub fn account(
         .iter()
         .filter(|worker| is_true(&worker.conditions, condition_type::DEGRADED))
         .count();
-    let (value, reason, text) = match obstacle {
+    let (value, reason, text) = match facts.obstacle {
         Some((reason, text)) => ("False", *reason, text.clone()),
         None if workers.is_empty() => ("True", reason::NO_WORKERS, "the account has no workers".to_owned()),
         None if unready > 0 => (

@@ -96,7 +96,7 @@ pub enum Delivery {
     /// In ConfigMaps that do not change, up to 900 KiB a release; needs no registry.
     #[default]
     ConfigMap,
-    /// As a layer on the runtime image, in a registry; refused, for this is not there yet.
+    /// As a layer on the runtime image, in the registry that `image` names.
     Image,
 }
 
@@ -195,6 +195,9 @@ pub struct WorkerAccountStatus {
     pub serving: i32,
     /// Bytes of the modules in the bundle.
     pub bundle_bytes: i64,
+    /// What is in the account's registry and not deleted yet, the last first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub images: Vec<PushedImage>,
     /// What the runtime said of workers together, the last first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub compositions: Vec<ComposedProof>,
@@ -202,6 +205,23 @@ pub struct WorkerAccountStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
+}
+
+/// An image that was pushed for an account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PushedImage {
+    /// `REPOSITORY@sha256:…`.
+    pub image: String,
+    /// Digest of the bundle that it holds; without it, it is the code of `release`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<String>,
+    /// Runtime image that it stands on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
+    /// The WorkerRelease whose code it holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
 }
 
 /// What the runtime said of one composition of workers.

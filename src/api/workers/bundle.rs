@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::account::{GatewayReference, Isolation};
+use super::account::{GatewayReference, Isolation, Storage};
 use super::schema;
 
 /// What runs.
@@ -121,10 +121,34 @@ pub struct BundlePodTemplate {
     /// ConfigMaps with the modules, by the folder beside the configuration that each is mounted as.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub modules: BTreeMap<String, String>,
+    /// Code that is too large for a ConfigMap, by the same folders: an init container brings it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fetched: BTreeMap<String, FetchedCode>,
     /// What each container may use of the node.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::resources")]
     pub resources: Option<Value>,
+}
+
+/// Code that an init container brings.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FetchedCode {
+    /// Digest that it must have, as its release was proved: `sha256:…`.
+    pub digest: String,
+    /// `REPOSITORY@sha256:…` that holds it; without it, it comes from the URLs of the template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
+    /// Secret of type kubernetes.io/dockerconfigjson to pull that with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_secret: Option<String>,
+    /// What the release was made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::any")]
+    pub template: Option<Value>,
+    /// Where `s3://` URLs are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub storage: Option<Storage>,
 }
 
 /// What is known of a bundle.

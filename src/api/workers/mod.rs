@@ -16,11 +16,12 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 
 pub use account::{
-    AccountPodTemplate, ComposedProof, Delivery, GatewayReference, ImagePush, Isolation, Quota, Runtime, Storage,
-    WorkerAccount, WorkerAccountSpec, WorkerAccountStatus,
+    AccountPodTemplate, ComposedProof, Delivery, GatewayReference, ImagePush, Isolation, PushedImage, Quota, Runtime,
+    Storage, WorkerAccount, WorkerAccountSpec, WorkerAccountStatus,
 };
 pub use bundle::{
-    BundlePodTemplate, BundleWorker, ServedWorker, WorkerBundle, WorkerBundleSpec, WorkerBundleStatus, WorkerVariable,
+    BundlePodTemplate, BundleWorker, FetchedCode, ServedWorker, WorkerBundle, WorkerBundleSpec, WorkerBundleStatus,
+    WorkerVariable,
 };
 pub use deployment::{WorkerDeployment, WorkerDeploymentSpec, WorkerDeploymentStatus};
 pub use http_route::{HTTPRoute, HttpRouteSpec};

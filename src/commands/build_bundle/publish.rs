@@ -1,4 +1,5 @@
-//! `build-bundle publish`: code that was fetched and proved goes into the ConfigMap that pods are to mount.
+//! `build-bundle publish`: code that was fetched and proved goes into the ConfigMap that pods are to mount. Of what is too
+//! large for that, only names and types do.
 
 use std::time::Duration;
 
@@ -32,10 +33,7 @@ pub(super) async fn verdict(args: &PublishArgs) -> anyhow::Result<Verdict> {
         account: &args.account,
         worker: &args.worker,
     };
-    let wanted = match config_map(&owner, &code) {
-        Ok(wanted) => wanted,
-        Err(fault) => return Ok(Verdict::failed(reason::TOO_LARGE, &fault.to_string())),
-    };
+    let wanted = config_map(&owner, &code);
     let cluster = Cluster::connect(None).await?;
     if stored(&cluster, &owner, &wanted, &code).await? {
         return Ok(Verdict {

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::Shared;
 use crate::api::workers::{WorkerAccount, WorkerBundle, WorkerDeployment, WorkerRelease};
 use crate::clients::cluster::Watched;
+use crate::workers::build::Allowed;
 use crate::workers::runtime_image::RuntimeImage;
 
 /// What the controllers of workers work with.
@@ -31,8 +32,8 @@ pub struct Workers {
     pub runtime: RuntimeImage,
     /// The workerd with which the server itself proves inline code, where it has one.
     pub workerd: Option<PathBuf>,
-    /// URLs of code may lead to private addresses.
-    pub allow_private: bool,
+    /// What builds may do that they otherwise may not.
+    pub allowed: Allowed,
 }
 
 /// Runs the controllers until `stop`; what ends before begins anew.

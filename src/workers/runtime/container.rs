@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 use super::resources::resources;
 use super::{Observed, image, names};
 use crate::api::workers::{BundleWorker, Isolation, WorkerBundle, WorkerBundleSpec};
+use crate::workers::build::Bring;
+use crate::workers::pod::{self, CONFIG, FOLDER};
 use crate::workers::runtime_image::RuntimeImage;
 use crate::workers::{port, prefix};
 
@@ -12,14 +14,10 @@ use crate::workers::{port, prefix};
 const SHARED: &str = "workers";
 /// The file that all workers are in.
 const SHARED_FILE: &str = "config";
-/// Where the files of a bundle are, however they came there.
-const FOLDER: &str = "/bundle";
 /// While an endpoint goes from everybody's tables, which takes seconds, the container answers on.
 const DRAIN_SECONDS: u32 = 6;
 /// A container that has not answered once after so many seconds is started again.
 const START_SECONDS: u32 = 60;
-/// Volume of the configuration.
-const CONFIG: &str = "config";
 
 /// The containers; none where nobody names an image.
 pub(super) fn containers(bundle: &WorkerBundle, observed: &Observed<'_>) -> Option<Vec<Value>> {
@@ -37,24 +35,35 @@ pub(super) fn containers(bundle: &WorkerBundle, observed: &Observed<'_>) -> Opti
     Some(each.collect())
 }
 
+/// What runs before them, to bring what no ConfigMap holds.
+pub(super) fn first(bundle: &WorkerBundle, observed: &Observed<'_>) -> Vec<Value> {
+    let (runtime, fetched) = (runtime(bundle, observed), &bundle.spec.pod_template.fetched);
+    bring(&runtime, observed).containers(fetched)
+}
+
 /// The volumes that they mount.
-pub(super) fn volumes(spec: &WorkerBundleSpec) -> Vec<Value> {
-    let template = &spec.pod_template;
-    let config = template.config_map.as_ref().map(|map| volume(CONFIG, map));
-    let modules = template
-        .modules
-        .iter()
-        .map(|(folder, map)| volume(&modules_volume(folder), map));
-    config.into_iter().chain(modules).collect()
+pub(super) fn volumes(bundle: &WorkerBundle, observed: &Observed<'_>) -> Vec<Value> {
+    let template = &bundle.spec.pod_template;
+    let config = template.config_map.as_ref().map(|map| pod::volume(CONFIG, map));
+    let modules = template.modules.iter();
+    let modules = modules.map(|(folder, map)| pod::volume(&pod::modules_volume(folder), map));
+    let fetched = bring(&runtime(bundle, observed), observed).volumes(&template.fetched);
+    config.into_iter().chain(modules).chain(fetched).collect()
 }
 
-fn volume(name: &str, config_map: &str) -> Value {
-    json!({"name": name, "configMap": {"name": config_map, "optional": false, "defaultMode": 0o444}})
+fn bring<'a>(runtime: &'a RuntimeImage, observed: &Observed<'a>) -> Bring<'a> {
+    Bring {
+        runtime,
+        allowed: observed.allowed,
+    }
 }
 
-/// A folder is named as a release, which may be too long for a volume.
-fn modules_volume(folder: &str) -> String {
-    format!("modules-{}", names::hash(folder))
+/// The image that they run, and when it is pulled.
+fn runtime(bundle: &WorkerBundle, observed: &Observed<'_>) -> RuntimeImage {
+    RuntimeImage {
+        image: image(bundle, observed.runtime).map(str::to_owned),
+        pull_policy: pull_policy(&bundle.spec, observed.runtime).cloned(),
+    }
 }
 
 fn container(
@@ -71,11 +80,7 @@ fn container(
         "envFrom": workers.iter().filter_map(|worker| secrets(worker)).collect::<Vec<_>>(),
         "env": workers.iter().flat_map(|worker| variables(worker)).collect::<Vec<_>>(),
         "resources": resources(spec.pod_template.resources.as_ref()),
-        "securityContext": {
-            "allowPrivilegeEscalation": false,
-            "readOnlyRootFilesystem": true,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": pod::security(),
         "lifecycle": {"preStop": {"sleep": {"seconds": DRAIN_SECONDS}}},
         "volumeMounts": mounts(spec, workers),
     });
@@ -120,17 +125,15 @@ fn variables(worker: &BundleWorker) -> impl Iterator<Item = Value> {
 /// The configuration, and the modules of these workers alone.
 fn mounts(spec: &WorkerBundleSpec, workers: &[&BundleWorker]) -> Vec<Value> {
     let template = &spec.pod_template;
-    let config = template.config_map.as_ref();
-    let config = config.map(|_| mount(CONFIG, &format!("{FOLDER}/config")));
+    let config = template.config_map.as_ref().map(|_| pod::config_mount());
     let shared = workers.len() == spec.workers.len();
     let is_theirs = |folder: &str| shared || workers.iter().any(|worker| worker.release.as_deref() == Some(folder));
-    let modules = template.modules.keys().filter(|folder| is_theirs(folder));
-    let modules = modules.map(|folder| mount(&modules_volume(folder), &format!("{FOLDER}/modules/{folder}")));
-    config.into_iter().chain(modules).collect()
-}
-
-fn mount(volume: &str, path: &str) -> Value {
-    json!({"name": volume, "mountPath": path, "readOnly": true})
+    let folders = template.modules.keys().chain(template.fetched.keys());
+    let modules = folders.filter(|folder| is_theirs(folder));
+    config
+        .into_iter()
+        .chain(modules.map(|folder| pod::modules_mount(folder)))
+        .collect()
 }
 
 /// Adds the probes. None runs a worker's code, and an endless loop in one keeps all of its process from answering.
@@ -220,9 +223,9 @@ mod tests {
             "ports": [port("cart", 8080), port("wasm-worker", 8081)],
             "envFrom": [secret()], "env": [variable()],
             "volumeMounts": [
-                mount("config", "/bundle/config"),
-                mount("modules-c4f39ab857", "/bundle/modules/cart-1"),
-                mount("modules-183b7dd575", "/bundle/modules/wasm-worker-1"),
+                pod::mount("config", "/bundle/config"),
+                pod::mount("modules-c4f39ab857", "/bundle/modules/cart-1"),
+                pod::mount("modules-183b7dd575", "/bundle/modules/wasm-worker-1"),
             ],
         }));
         let probes = probes("httpGet", &json!({"path": "/", "port": 8079}));
@@ -247,8 +250,8 @@ mod tests {
             )
         };
         let modules = |folder: &str| {
-            let modules = mount(&modules_volume(folder), &format!("/bundle/modules/{folder}"));
-            json!([mount("config", "/bundle/config"), modules])
+            let modules = pod::modules_mount(folder);
+            json!([pod::mount("config", "/bundle/config"), modules])
         };
         let cart = json!({"env": [variable()], "volumeMounts": modules("cart-1")});
         let wasm = json!({"envFrom": [secret()], "volumeMounts": modules("wasm-worker-1")});
@@ -271,8 +274,8 @@ mod tests {
     fn without_an_image_nothing_runs() {
         let runtime = RuntimeImage::default();
         let observed = Observed {
-            secrets: None,
             runtime: &runtime,
+            ..observed()
         };
         assert_eq!(containers(&bundle(), &observed), None);
     }

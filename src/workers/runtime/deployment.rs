@@ -2,13 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::container::{containers, volumes};
+use super::container::{containers, first, volumes};
 use super::{Observed, deployment_name, labels, metadata, selector};
 use crate::api::names::annotation;
 use crate::api::workers::WorkerBundle;
+use crate::workers::pod;
 
-/// Nobody, who is not root.
-const USER: u32 = 65532;
 /// More than draining takes, and requests that are in flight behind that.
 const GRACE_SECONDS: u32 = 30;
 /// Pods that are not ready by then are told of as a failure.
@@ -18,27 +17,13 @@ const REVISIONS: u32 = 0;
 
 /// The Deployment; none where nobody names an image. `replicas` is somebody else's where the bundle does not say.
 pub(super) fn deployment(bundle: &WorkerBundle, observed: &Observed<'_>) -> Option<Value> {
-    let mut pod = json!({
-        "automountServiceAccountToken": false,
-        "enableServiceLinks": false,
-        "securityContext": {
-            "runAsNonRoot": true, "runAsUser": USER, "runAsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "containers": containers(bundle, observed)?,
-        "volumes": volumes(&bundle.spec),
-    });
-    if let Some(secret) = &bundle.spec.pod_template.image_pull_secret {
-        pod["imagePullSecrets"] = json!([{"name": secret}]);
-    }
     let mut spec = json!({
         "selector": {"matchLabels": selector(bundle)},
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
         "revisionHistoryLimit": REVISIONS,
         "minReadySeconds": 0,
         "progressDeadlineSeconds": DEADLINE_SECONDS,
-        "template": {"metadata": {"labels": labels(bundle), "annotations": annotations(bundle, observed)}, "spec": pod},
+        "template": {"metadata": {"labels": labels(bundle), "annotations": annotations(bundle, observed)}, "spec": pod(bundle, observed)?},
     });
     if let Some(replicas) = bundle.spec.replicas {
         spec["replicas"] = replicas.into();
@@ -47,6 +32,26 @@ pub(super) fn deployment(bundle: &WorkerBundle, observed: &Observed<'_>) -> Opti
         "apiVersion": "apps/v1", "kind": "Deployment",
         "metadata": metadata(bundle, deployment_name(bundle)), "spec": spec,
     }))
+}
+
+/// Who runs in it has no rights, and nothing of the cluster but its workers' own Secrets.
+fn pod(bundle: &WorkerBundle, observed: &Observed<'_>) -> Option<Value> {
+    let mut pod = json!({
+        "automountServiceAccountToken": false,
+        "enableServiceLinks": false,
+        "securityContext": pod::pod_security(),
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "containers": containers(bundle, observed)?,
+        "volumes": volumes(bundle, observed),
+    });
+    let first = first(bundle, observed);
+    if !first.is_empty() {
+        pod["initContainers"] = json!(first);
+    }
+    if let Some(secret) = &bundle.spec.pod_template.image_pull_secret {
+        pod["imagePullSecrets"] = json!([{"name": secret}]);
+    }
+    Some(pod)
 }
 
 fn annotations(bundle: &WorkerBundle, observed: &Observed<'_>) -> Map<String, Value> {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::Observed;
 use crate::api::workers::{GatewayReference, WorkerBundle};
+use crate::workers::build::Allowed;
 use crate::workers::runtime_image::RuntimeImage;
 
 static RUNTIME: LazyLock<RuntimeImage> = LazyLock::new(|| RuntimeImage {
@@ -13,10 +14,13 @@ static RUNTIME: LazyLock<RuntimeImage> = LazyLock::new(|| RuntimeImage {
     pull_policy: Some("Never".into()),
 });
 
+static ALLOWED: LazyLock<Allowed> = LazyLock::new(Allowed::default);
+
 pub(super) fn observed() -> Observed<'static> {
     Observed {
         secrets: Some("abc"),
         runtime: &RUNTIME,
+        allowed: &ALLOWED,
     }
 }
 

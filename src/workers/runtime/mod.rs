@@ -24,8 +24,10 @@ use sha2::{Digest, Sha256};
 use crate::api::names::{FIELD_MANAGER, WORKER_BUNDLE_GROUP, annotation, label};
 use crate::api::text::hexadecimals;
 use crate::api::workers::WorkerBundle;
+use crate::workers::build::Allowed;
 use crate::workers::runtime_image::RuntimeImage;
 
+pub(in crate::workers) use names::hash;
 pub use names::label_value;
 pub use status::{Problem, Routing, Seen, Transition, is_rolled_out, status, transition};
 pub use stored::covers;
@@ -38,6 +40,8 @@ pub struct Observed<'a> {
     pub secrets: Option<&'a str>,
     /// What runs bundles that name no image.
     pub runtime: &'a RuntimeImage,
+    /// What their init containers may do.
+    pub allowed: &'a Allowed,
 }
 
 /// The kinds of objects that a bundle becomes.

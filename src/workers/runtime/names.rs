@@ -54,7 +54,7 @@ pub(super) fn port(script: &str) -> String {
 }
 
 /// Ten digits that stand for a text.
-pub(super) fn hash(text: &str) -> String {
+pub(in crate::workers) fn hash(text: &str) -> String {
     let digest = Sha256::digest(text);
     hexadecimals(&digest[..HASH_BYTES])
 }

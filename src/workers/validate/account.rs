@@ -70,16 +70,12 @@ fn delivery(spec: &WorkerAccountSpec, verdict: &mut Verdict) {
             let message = "delivery Image needs to know where images go: say HOST/PATH";
             verdict.causes.push(Cause::required("spec.image.repository", message));
         }
-        (Delivery::Image, Some(_)) => {
-            let message = "images are not made yet: say ConfigMap";
-            verdict.causes.push(Cause::invalid("spec.delivery", message));
-        }
         (Delivery::ConfigMap, Some(_)) => {
             verdict
                 .warnings
                 .push("spec.image: nothing is pushed there with delivery ConfigMap".into());
         }
-        (Delivery::ConfigMap, None) => {}
+        (Delivery::Image, Some(_)) | (Delivery::ConfigMap, None) => {}
     }
     verdict.causes.extend(spec.image.as_ref().and_then(repository));
 }

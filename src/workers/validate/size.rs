@@ -1,7 +1,7 @@
 //! How large a worker may be: what is not code goes into an environment variable of its build, and code into a ConfigMap.
 
 use crate::api::review::{Cause, Verdict};
-use crate::api::workers::{Delivery, WorkerAccount, WorkerTemplate};
+use crate::api::workers::{WorkerAccount, WorkerTemplate};
 
 /// Bytes of a template without its code: a variable of a process may hold 128 KiB.
 const REST: usize = 96 << 10;
@@ -29,13 +29,9 @@ pub(super) fn judge(root: &str, template: &WorkerTemplate, account: Option<&Work
     if code <= CONFIG_MAP {
         return;
     }
-    let advice = "make them smaller";
-    let message = format!("hold {code} bytes, and a ConfigMap has room for {CONFIG_MAP}: {advice}");
-    match account.map(|account| account.spec.delivery) {
-        Some(Delivery::ConfigMap) => verdict.causes.push(Cause::too_long(field, message)),
-        Some(Delivery::Image) => {}
-        None => verdict.warnings.push(format!("{field} {message}")),
-    }
+    let message =
+        format!("hold {code} bytes, and a ConfigMap has room for {CONFIG_MAP}: put them where `urls` finds them");
+    verdict.causes.push(Cause::too_long(field, message));
 }
 
 fn rest(template: &WorkerTemplate) -> usize {

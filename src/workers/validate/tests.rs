@@ -366,17 +366,18 @@ fn a_worker_goes_back_to_a_release_of_its_own() {
 }
 
 #[test]
-fn large_code_is_only_warned_of_while_the_delivery_is_unknown() {
+fn inline_code_has_to_fit_into_a_config_map() {
     let object = with(
         deployment("wasm-worker"),
         "/spec/template/modules/0/text",
         json!("x".repeat(900 << 10)),
     );
-    let verdict = created(&object, &());
-    assert!(verdict.allowed() && verdict.warnings.len() == 1, "{verdict:?}");
     let mut image = with(account("1234"), "/spec/delivery", json!("Image"));
     image["spec"]["image"] = json!({"repository": "registry.example.com/workers"});
-    assert_eq!(created(&object, &Around::of(&[image])), Verdict::default());
+    for around in [Around::of(&[account("1234")]), Around::of(&[image])] {
+        assert_eq!(refused(&created(&object, &around)), ["spec.template.modules"]);
+    }
+    assert_eq!(refused(&created(&object, &())), ["spec.template.modules"]);
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(super) async fn step(key: &Key, ctx: &Context) -> Result<Option<Duration>, E
         worker.standing = standing;
         worker.wanted = proved.or(worker.wanted.take());
     }
-    let composed = compose::step(&account, &workers, ctx).await?;
+    let composed = compose::step(&account, (&workers, &all), ctx).await?;
     report::account(&account, &workers, &composed, ctx).await?;
     releases::prune(&workers, &all, &composed, ctx).await?;
     let pauses = workers.iter().filter_map(|worker| worker.standing.pause());

@@ -14,7 +14,7 @@ use crate::api::workers::{WorkerAccount, WorkerBundle};
 use crate::clients::cluster::place;
 use crate::reconcile::error::Error;
 use crate::workers::choice::Fault;
-use crate::workers::composition::{Composition, bundle_name, config_map_name};
+use crate::workers::composition::{Composition, bundle_name};
 
 /// The account's bundle, as the watch shows it.
 pub(super) fn stored(account: &WorkerAccount, ctx: &Context) -> Option<Arc<WorkerBundle>> {
@@ -64,13 +64,9 @@ pub(super) async fn write(
         }
         return Ok(None);
     }
-    config_map(
-        account,
-        (&name, &config_map_name(&name, &composition.short)),
-        composition,
-        ctx,
-    )
-    .await?;
+    if let Some(map) = &composition.spec.pod_template.config_map {
+        config_map(account, (&name, map), composition, ctx).await?;
+    }
     if let Some(existing) = existing.filter(|existing| existing.spec == composition.spec) {
         return Ok(Some(existing.clone()));
     }
@@ -104,24 +100,16 @@ pub(super) async fn write(
     Ok(Some(bundle))
 }
 
-/// Deletes the ConfigMaps of earlier compositions, once every pod runs this one.
-pub(super) async fn prune(
-    account: &WorkerAccount,
-    composition: &Composition,
-    is_rolled_out: bool,
-    ctx: &Context,
-) -> Result<(), Error> {
-    if !is_rolled_out {
-        return Ok(());
-    }
+/// Deletes the ConfigMaps of other compositions; every pod runs this one by now.
+pub(super) async fn prune(account: &WorkerAccount, composition: &Composition, ctx: &Context) -> Result<(), Error> {
     let (namespace, _) = place(&account.metadata);
     let name = bundle_name(account);
-    let kept = config_map_name(&name, &composition.short);
+    let kept = &composition.spec.pod_template.config_map;
     for map in ctx.config_maps.all() {
         let labels = map.metadata.labels.as_ref();
         let of = labels.and_then(|labels| labels.get(label::BUNDLE));
         let is_own = map.metadata.namespace.as_deref() == Some(namespace) && of == Some(&name);
-        if is_own && map.metadata.name.as_ref() != Some(&kept) {
+        if is_own && map.metadata.name != *kept {
             ctx.cluster.delete::<ConfigMap>(&map.metadata).await?;
         }
     }

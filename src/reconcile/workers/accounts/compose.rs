@@ -1,6 +1,7 @@
 //! The workers of an account together: chosen, composed, proved, and written as the spec of the bundle.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -8,18 +9,15 @@ use serde_json::json;
 
 use super::account::Worker;
 use super::context::Context;
-use super::prove::told;
-use super::{bundle, jobs};
+use super::known::{Known, known};
+use super::{bundle, images};
 use crate::api::names::reason;
-use crate::api::workers::{ComposedProof, ProofState, WorkerAccount, WorkerBundle};
+use crate::api::workers::{ComposedProof, PushedImage, WorkerAccount, WorkerBundle, WorkerRelease};
 use crate::clients::cluster::{self, DryRun, Failure};
-use crate::clients::workerd::{self, Limits};
 use crate::reconcile::error::Error;
 use crate::workers::build::composed_config_map;
-use crate::workers::choice::{Candidate, Choice, Fault, Refused, choose, is_proved};
-use crate::workers::code::Code;
-use crate::workers::composition::{Chosen, Composition, bundle_name, compose, config_map_name, job_name};
-use crate::workers::proof::Verdict;
+use crate::workers::choice::{Candidate, Choice, Fault, Refused, choose};
+use crate::workers::composition::{Chosen, Composition, compose};
 
 /// What became of the workers of an account.
 #[derive(Default)]
@@ -32,6 +30,8 @@ pub(super) struct Composed {
     pub(super) served: Vec<String>,
     /// The proofs of compositions, for the status.
     pub(super) proofs: Vec<ComposedProof>,
+    /// What is in the registry, for the status.
+    pub(super) images: Vec<PushedImage>,
     /// Bytes of all modules.
     pub(super) bytes: i64,
     /// What keeps the account as a whole from its bundle.
@@ -44,34 +44,19 @@ pub(super) struct Composed {
     pub(super) pause: Option<Duration>,
 }
 
-/// A workerd that cannot be started may be there later.
-const AGAIN: Duration = Duration::from_secs(10);
-/// Compositions whose proof is remembered.
-const REMEMBERED: usize = 16;
-
-/// What is known of the proof of a composition.
-enum Known {
-    Passed,
-    /// Name of the release to blame, and the runtime's text.
-    Failed(Option<String>, String),
-    Waits(Option<Duration>),
-}
-
 /// Chooses, composes and proves, and brings the bundle to what has passed.
-pub(super) async fn step(account: &WorkerAccount, workers: &[Worker], ctx: &Context) -> Result<Composed, Error> {
+pub(super) async fn step(
+    account: &WorkerAccount,
+    (workers, releases): (&[Worker], &[Arc<WorkerRelease>]),
+    ctx: &Context,
+) -> Result<Composed, Error> {
     let existing = bundle::stored(account, ctx);
     let served = existing
         .as_ref()
         .map(|bundle| bundle::releases(bundle))
         .unwrap_or_default();
-    let mut composed = Composed {
-        proofs: account
-            .status
-            .as_ref()
-            .map(|status| status.compositions.clone())
-            .unwrap_or_default(),
-        ..Composed::default()
-    };
+    let mut composed = Composed::of(account);
+    images::note_code(&mut composed.images, releases);
     if let Some(fault) = bundle::taken(account, ctx) {
         composed.obstacle = Some(fault);
         return Ok(composed);
@@ -90,12 +75,17 @@ pub(super) async fn step(account: &WorkerAccount, workers: &[Worker], ctx: &Cont
         match known(account, (&composition, &chosen), &mut composed, ctx).await? {
             Known::Passed => {
                 let empty = chosen.is_empty();
+                let composition = images::delivered(account, composition, &composed.images, ctx);
                 composed.bundle = bundle::write(account, (&composition, empty), existing.as_deref(), ctx).await?;
                 composed.settle(true);
-                bundle::prune(account, &composition, composed.is_rolled_out, ctx).await?;
+                if composed.is_rolled_out {
+                    bundle::prune(account, &composition, ctx).await?;
+                    images::purge(account, (&composition, releases), &mut composed, ctx).await?;
+                }
                 return Ok(composed);
             }
-            Known::Waits(pause) => {
+            Known::Waits(text, pause) => {
+                composed.wait(text, &served);
                 composed.pause = pause;
                 break;
             }
@@ -112,6 +102,29 @@ pub(super) async fn step(account: &WorkerAccount, workers: &[Worker], ctx: &Cont
 }
 
 impl Composed {
+    /// What the account's status remembers.
+    fn of(account: &WorkerAccount) -> Self {
+        let status = account.status.clone().unwrap_or_default();
+        Self {
+            proofs: status.compositions,
+            images: status.images,
+            ..Self::default()
+        }
+    }
+
+    /// Tells what keeps the workers from serving together whose release is not in the bundle yet.
+    fn wait(&mut self, text: Option<String>, served: &[String]) {
+        let Some(text) = text else { return };
+        let waiting = self.chosen.iter().filter(|(_, release)| !served.contains(release));
+        let waiting: Vec<_> = waiting.map(|(script, _)| script.clone()).collect();
+        for script in waiting {
+            self.faults
+                .entry(script)
+                .or_insert((reason::BUILD_FAILED, text.clone()));
+        }
+        self.obstacle = Some((reason::BUILD_FAILED, text));
+    }
+
     fn take(&mut self, choices: &[Choice<'_>]) {
         self.faults.clear();
         self.chosen.clear();
@@ -134,8 +147,14 @@ impl Composed {
             return;
         };
         self.served = bundle::releases(bundle);
-        let running = bundle.status.as_ref().and_then(|status| status.digest.as_deref());
-        self.is_rolled_out = written && running.is_some() && running == bundle.spec.digest.as_deref();
+        let (pods, running) = (&bundle.spec.pod_template, bundle.status.as_ref());
+        self.is_rolled_out = written
+            && running.is_some_and(|running| {
+                running.digest.is_some()
+                    && running.digest == bundle.spec.digest
+                    && running.config_map == pods.config_map
+                    && (pods.image.is_none() || running.image == pods.image)
+            });
     }
 }
 
@@ -200,104 +219,6 @@ fn refuse(
         ),
     }
     refused.len() > before
-}
-
-/// What is known of the composition; finds it out where nothing is, and remembers it.
-async fn known(
-    account: &WorkerAccount,
-    (composition, chosen): (&Composition, &[Chosen<'_>]),
-    composed: &mut Composed,
-    ctx: &Context,
-) -> Result<Known, Error> {
-    let Some(digest) = &composition.spec.digest else {
-        return Ok(Known::Passed);
-    };
-    if is_proved_alone(chosen) {
-        return Ok(Known::Passed);
-    }
-    if let Some(proof) = composed.proofs.iter().find(|proof| &proof.digest == digest) {
-        return Ok(match proof.state {
-            ProofState::Passed => Known::Passed,
-            ProofState::Failed => Known::Failed(proof.release.clone(), proof.message.clone().unwrap_or_default()),
-        });
-    }
-    let verdict = match prove(account, (composition, chosen), ctx).await? {
-        jobs::Progress::Waits(_, pause) => return Ok(Known::Waits(pause)),
-        jobs::Progress::Verdict(verdict) => verdict,
-    };
-    let release = verdict.culprit.as_ref().and_then(|script| {
-        let of = |worker: &&Chosen<'_>| &worker.release.spec.template.script_name == script;
-        chosen.iter().find(of)?.release.metadata.name.clone()
-    });
-    composed.proofs.insert(
-        0,
-        ComposedProof {
-            digest: digest.clone(),
-            state: verdict.state,
-            release: release.clone(),
-            message: verdict.message.clone(),
-        },
-    );
-    composed.proofs.truncate(REMEMBERED);
-    Ok(match verdict.state {
-        ProofState::Passed => Known::Passed,
-        ProofState::Failed => Known::Failed(
-            release,
-            verdict.message.unwrap_or_else(|| reason::PROOF_FAILED.to_owned()),
-        ),
-    })
-}
-
-/// A worker that is alone runs as it was proved.
-fn is_proved_alone(chosen: &[Chosen<'_>]) -> bool {
-    match chosen {
-        [] => true,
-        [only] => {
-            is_proved(only.release)
-                && !only
-                    .release
-                    .spec
-                    .template
-                    .bindings
-                    .iter()
-                    .any(|binding| binding.service.is_some())
-        }
-        _ => false,
-    }
-}
-
-/// With the workerd beside us where all code is at hand, else by a Job that mounts what the pods will mount.
-async fn prove(
-    account: &WorkerAccount,
-    (composition, chosen): (&Composition, &[Chosen<'_>]),
-    ctx: &Context,
-) -> Result<jobs::Progress, Error> {
-    let is_inline = |worker: &Chosen<'_>| worker.release.spec.template.urls.is_empty();
-    if let Some(workerd) = ctx.workerd.as_ref().filter(|_| chosen.iter().all(is_inline)) {
-        let code = chosen.iter().filter_map(|worker| {
-            let code = Code::inline(&worker.release.spec.template).ok()?;
-            Some((worker.release.metadata.name.as_deref()?, code))
-        });
-        let code: Vec<_> = code.collect();
-        let modules: Vec<(&str, Vec<&[u8]>)> = code
-            .iter()
-            .map(|(name, code)| (*name, code.modules.iter().map(|module| &*module.content).collect()))
-            .collect();
-        let folders: Vec<(&str, &[&[u8]])> = modules.iter().map(|(name, files)| (*name, &**files)).collect();
-        let limits = Limits::default();
-        let outcome = workerd::prove_files(workerd, &composition.files, &folders, limits).await;
-        return Ok(match outcome {
-            Ok(outcome) => jobs::Progress::Verdict(Verdict::of(&outcome, None)),
-            Err(error) => jobs::Progress::Waits(Some(told(&error)), Some(AGAIN)),
-        });
-    }
-    let bundle = bundle_name(account);
-    let config_map = config_map_name(&bundle, &composition.short);
-    stored(account, (&bundle, &config_map), composition, ctx).await?;
-    let modules = &composition.spec.pod_template.modules;
-    let modules: Vec<_> = modules.iter().map(|(folder, map)| (&**folder, &**map)).collect();
-    let job = job_name(&bundle, &composition.short);
-    jobs::composition(account, (&job, &config_map), &modules, ctx).await
 }
 
 /// Makes sure of the ConfigMap with the files of the composition.

@@ -12,6 +12,7 @@ use crate::api::workers::{WorkerAccount, WorkerBundle, WorkerDeployment, WorkerR
 use crate::clients::cluster::{self, Cluster, Kind, KindError, Object, Watched};
 use crate::reconcile::error::Error;
 use crate::reconcile::events::Events;
+use crate::workers::build::Allowed;
 use crate::workers::runtime_image::RuntimeImage;
 
 /// Namespace and name of an account; there need not be such a WorkerAccount.
@@ -29,7 +30,7 @@ pub(super) struct Context {
     pub(super) config_maps: Watched<PartialObjectMeta<ConfigMap>>,
     pub(super) runtime: RuntimeImage,
     pub(super) workerd: Option<PathBuf>,
-    pub(super) allow_private: bool,
+    pub(super) allowed: Allowed,
     pub(super) events: Events,
     pub(super) kinds: Kinds,
 }

@@ -8,11 +8,12 @@ use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use serde_json::Value;
 
 use super::context::Context;
+use super::secrets;
 use crate::api::names::FIELD_MANAGER;
-use crate::api::workers::{ProofState, WorkerAccount, WorkerRelease};
+use crate::api::workers::{Delivery, ProofState, WorkerAccount, WorkerRelease};
 use crate::clients::cluster::{self, DryRun, Failure};
 use crate::reconcile::error::Error;
-use crate::workers::build::{self, Builder, FETCH, PROVE, PUBLISH};
+use crate::workers::build::{self, Builder, Composing, FETCH, PROVE, PUBLISH, PURGE, PUSH, Registry};
 use crate::workers::proof::{self, Verdict};
 
 /// A Job that failed without a verdict is made again after this long.
@@ -26,6 +27,17 @@ pub(super) enum Progress {
     Verdict(Verdict),
 }
 
+/// A Job that is wanted.
+struct Asked<'a> {
+    namespace: &'a str,
+    job: &'a str,
+    account: &'a WorkerAccount,
+    /// The containers that tell something, in their order.
+    steps: &'a [&'static str],
+    /// What it needs credentials from.
+    secrets: &'a [&'a str],
+}
+
 /// The Job of one release, whose code is in a ConfigMap or is fetched.
 pub(super) async fn release(
     account: &WorkerAccount,
@@ -33,34 +45,72 @@ pub(super) async fn release(
     ctx: &Context,
 ) -> Result<Progress, Error> {
     let (namespace, name) = cluster::place(&release.metadata);
-    let job = build::job_name(name);
-    let fetched = !release.spec.template.urls.is_empty();
-    let wanted = |builder: &Builder<'_>| builder.release(release);
-    follow((namespace, &job), fetched, account, wanted, ctx).await
+    let pushes = account.spec.delivery == Delivery::Image;
+    let registry = Registry::of(account, &ctx.allowed).filter(|_| pushes);
+    let steps: &[_] = match (release.spec.template.urls.is_empty(), &registry) {
+        (true, _) => &[PROVE],
+        (false, None) => &[FETCH, PROVE, PUBLISH],
+        (false, Some(_)) => &[FETCH, PROVE, PUSH, PUBLISH],
+    };
+    let asked = Asked {
+        namespace,
+        job: &build::job_name(name),
+        account,
+        steps,
+        secrets: registry.as_ref().map_or(&[], Registry::secrets),
+    };
+    follow(&asked, |builder| Some(builder.release(release)), ctx).await
 }
 
 /// The Job of one composition.
 pub(super) async fn composition(
     account: &WorkerAccount,
-    (job, config_map): (&str, &str),
-    modules: &[(&str, &str)],
+    composing: &Composing<'_>,
     ctx: &Context,
 ) -> Result<Progress, Error> {
-    let namespace = account.metadata.namespace.as_deref().unwrap_or_default();
-    let wanted = |builder: &Builder<'_>| builder.composition(job, config_map, modules);
-    follow((namespace, job), false, account, wanted, ctx).await
+    let registry = Registry::of(account, &ctx.allowed).filter(|_| composing.tag.is_some());
+    let steps: &[_] = match (composing.proves, composing.tag) {
+        (_, None) => &[PROVE],
+        (true, Some(_)) => &[PROVE, PUBLISH],
+        (false, Some(_)) => &[PUBLISH],
+    };
+    let asked = Asked {
+        namespace: account.metadata.namespace.as_deref().unwrap_or_default(),
+        job: composing.job,
+        account,
+        steps,
+        secrets: registry.as_ref().map_or(&[], Registry::secrets),
+    };
+    follow(&asked, |builder| Some(builder.composition(composing)), ctx).await
 }
 
-async fn follow(
-    (namespace, job): (&str, &str),
-    publishes: bool,
+/// The Job that deletes images.
+pub(super) async fn purge(
     account: &WorkerAccount,
-    wanted: impl Fn(&Builder<'_>) -> Value,
+    job: &str,
+    images: &[&str],
     ctx: &Context,
 ) -> Result<Progress, Error> {
-    let last = if publishes { PUBLISH } else { PROVE };
+    let registry = Registry::of(account, &ctx.allowed);
+    let asked = Asked {
+        namespace: account.metadata.namespace.as_deref().unwrap_or_default(),
+        job,
+        account,
+        steps: &[PURGE],
+        secrets: registry.as_ref().map_or(&[], Registry::secrets),
+    };
+    follow(&asked, |builder| builder.purge(job, images), ctx).await
+}
+
+/// What the Job has come to; makes it where there is none.
+async fn follow(
+    asked: &Asked<'_>,
+    wanted: impl Fn(&Builder<'_>) -> Option<Value>,
+    ctx: &Context,
+) -> Result<Progress, Error> {
+    let (namespace, job) = (asked.namespace, asked.job);
     let pods = pods(namespace, job, ctx);
-    if let Some(verdict) = pods.iter().find_map(|pod| verdict(pod, last)) {
+    if let Some(verdict) = pods.iter().find_map(|pod| verdict(pod, asked.steps)) {
         return Ok(Progress::Verdict(verdict));
     }
     let stored = match ctx.jobs.get(namespace, job) {
@@ -70,24 +120,21 @@ async fn follow(
     if let Some(stored) = stored {
         return Ok(standing(&stored, &pods));
     }
-    let runtime = ctx.runtime.of(account);
-    if runtime.image.is_none() {
-        let text = "neither the account's runtime.image nor the server's --worker-runtime-image says what runs workers";
-        return Ok(Progress::Waits(Some(text.to_owned()), None));
+    if let Some(text) = obstacle_before(asked, ctx).await? {
+        return Ok(Progress::Waits(Some(text), Some(AGAIN)));
     }
-    if publishes {
+    if asked.steps.contains(&FETCH) {
         permissions(namespace, ctx).await?;
     }
     let builder = Builder {
-        account,
-        runtime,
-        allow_private: ctx.allow_private,
+        account: asked.account,
+        runtime: ctx.runtime.of(asked.account),
+        allowed: &ctx.allowed,
     };
-    match ctx
-        .cluster
-        .create::<Job>(namespace, &wanted(&builder), DryRun::No)
-        .await
-    {
+    let Some(wanted) = wanted(&builder) else {
+        return Ok(Progress::Waits(None, None));
+    };
+    match ctx.cluster.create::<Job>(namespace, &wanted, DryRun::No).await {
         Ok(_)
         | Err(cluster::Error {
             failure: Failure::AlreadyExists(_),
@@ -95,6 +142,20 @@ async fn follow(
         }) => Ok(Progress::Waits(None, None)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// What keeps any pod of the Job from starting; a volume of a Secret that is not there is nothing that a pod tells of.
+async fn obstacle_before(asked: &Asked<'_>, ctx: &Context) -> Result<Option<String>, Error> {
+    if ctx.runtime.of(asked.account).image.is_none() {
+        let text = "neither the account's runtime.image nor the server's --worker-runtime-image says what runs workers";
+        return Ok(Some(text.to_owned()));
+    }
+    for secret in asked.secrets {
+        if secrets::stored(asked.namespace, secret, ctx).await?.is_none() {
+            return Ok(Some(secrets::missing(secret, asked.namespace, "the account")));
+        }
+    }
+    Ok(None)
 }
 
 /// A Job without a verdict: under way, or failed for reasons that are not the code's.
@@ -123,26 +184,31 @@ fn pods(namespace: &str, job: &str, ctx: &Context) -> Vec<Arc<Pod>> {
     pods
 }
 
-/// What a pod's steps have said: a refusal of any, or that the last one is done.
-fn verdict(pod: &Pod, last: &str) -> Option<Verdict> {
-    let said = |name: &str| {
+/// What a pod's steps have said: a refusal of any, or what all of them have, once the last one is done.
+fn verdict(pod: &Pod, steps: &[&str]) -> Option<Verdict> {
+    let said = |name: &&str| {
         let terminated = terminated(status(pod, name)?)?;
         let verdict = proof::read(terminated.0?)?;
         Some((verdict, terminated.1))
     };
-    let steps = [FETCH, PROVE, PUBLISH].into_iter().filter_map(said);
-    let refused = steps
+    let refused = steps.iter().filter_map(said);
+    if let Some((verdict, _)) = refused
         .into_iter()
-        .find(|(verdict, _)| verdict.state == ProofState::Failed);
-    if let Some((verdict, _)) = refused {
+        .find(|(verdict, _)| verdict.state == ProofState::Failed)
+    {
         return Some(verdict);
     }
-    let (verdict, code) = said(last)?;
-    // What was proved is told by the step that proved it.
-    let (proved, _) = said(PROVE)?;
-    (code == 0).then_some(Verdict {
-        size: verdict.size.or(proved.size),
-        ..proved
+    let all: Vec<_> = steps.iter().map(said).collect::<Option<_>>()?;
+    if all.last()?.1 != 0 {
+        return None;
+    }
+    let all = all.into_iter().map(|(verdict, _)| verdict);
+    all.reduce(|before, next| Verdict {
+        digest: next.digest.or(before.digest),
+        size: next.size.or(before.size),
+        runtime: next.runtime.or(before.runtime),
+        image: next.image.or(before.image),
+        ..before
     })
 }
 
@@ -160,15 +226,18 @@ fn terminated(status: &ContainerStatus) -> Option<(Option<&str>, i32)> {
 /// What keeps a pod from running, in the kubelet's words.
 fn obstacle(pod: &Pod) -> Option<String> {
     let status = pod.status.as_ref()?;
-    let containers = status.container_statuses.iter().flatten();
-    let waiting = containers.filter_map(|container| {
+    let containers = || {
+        let first = status.init_container_statuses.iter().flatten();
+        first.chain(status.container_statuses.iter().flatten())
+    };
+    let waiting = containers().filter_map(|container| {
         let waiting = container.state.as_ref()?.waiting.as_ref()?;
         let reason = waiting.reason.as_deref()?;
         let message = waiting.message.as_deref().unwrap_or_default();
         (reason != "ContainerCreating" && reason != "PodInitializing")
             .then(|| format!("container {}: {reason}: {message}", container.name))
     });
-    let broken = status.container_statuses.iter().flatten().filter_map(|container| {
+    let broken = containers().filter_map(|container| {
         let terminated = container.state.as_ref()?.terminated.as_ref()?;
         let text = terminated
             .message

@@ -21,7 +21,7 @@ use crate::reconcile::context::now;
 use crate::reconcile::error::Error;
 use crate::workers::code::Code;
 use crate::workers::config::{Configured, alone};
-use crate::workers::content::{LISTING, Owner, config_map};
+use crate::workers::content::{Owner, Stored, config_map, fits};
 use crate::workers::port;
 use crate::workers::prefix::env_prefix;
 use crate::workers::proof::Verdict;
@@ -102,10 +102,10 @@ async fn inline(
         account: account.metadata.name.as_deref().unwrap_or_default(),
         worker: &release.spec.template.script_name,
     };
-    let wanted = match config_map(&owner, &code) {
-        Ok(wanted) => wanted,
-        Err(fault) => return refused(release, reason::TOO_LARGE, fault.to_string(), ctx).await,
-    };
+    if let Err(fault) = fits(&code) {
+        return refused(release, reason::TOO_LARGE, fault.to_string(), ctx).await;
+    }
+    let wanted = config_map(&owner, &code);
     let Some(workerd) = &ctx.workerd else {
         stored(namespace, &wanted, ctx).await?;
         return by_job(account, release, Some(&code), ctx).await;
@@ -118,7 +118,7 @@ async fn inline(
     if verdict.state == ProofState::Passed {
         stored(namespace, &wanted, ctx).await?;
     }
-    let done = finished(release, verdict, Some(code.listing()), ctx).await?;
+    let done = finished(release, verdict, Some(in_config_map(release, code.listing())), ctx).await?;
     Ok((Standing::Done(None), Some(done)))
 }
 
@@ -184,9 +184,9 @@ async fn by_job(
         jobs::Progress::Waits(text, pause) => return Ok((Standing::Waits(text, pause), None)),
         jobs::Progress::Verdict(verdict) => verdict,
     };
-    let listing = match code {
-        Some(code) => Some(code.listing()),
-        None if verdict.state == ProofState::Passed => Some(published(release, ctx).await?),
+    let content = match code {
+        Some(code) => Some(in_config_map(release, code.listing())),
+        None if verdict.state == ProofState::Passed => Some(published(release, &verdict, ctx).await?),
         None => None,
     };
     let again = (verdict.reason.as_deref() == Some(reason::FETCH_FAILED)).then_some(FETCH_AGAIN);
@@ -195,25 +195,35 @@ async fn by_job(
         verdict.digest = Some(code.digest(&release.spec.template));
         verdict.size = i64::try_from(code.size()).ok();
     }
-    let done = finished(release, verdict, listing, ctx).await?;
+    let done = finished(release, verdict, content, ctx).await?;
     Ok((Standing::Done(again), Some(done)))
 }
 
-/// What the step that publishes has put into the ConfigMap.
-async fn published(release: &WorkerRelease, ctx: &Context) -> Result<Vec<ContentModule>, Error> {
+fn in_config_map(release: &WorkerRelease, modules: Vec<ContentModule>) -> Content {
+    Content {
+        config_map: release.metadata.name.clone(),
+        image: None,
+        modules,
+    }
+}
+
+/// What the steps have put into the ConfigMap, and into the registry.
+async fn published(release: &WorkerRelease, verdict: &Verdict, ctx: &Context) -> Result<Content, Error> {
     let (namespace, name) = cluster::place(&release.metadata);
-    let found = ctx.cluster.get::<ConfigMap>(namespace, name).await?;
-    let listing = found.and_then(|map| map.data?.remove(LISTING));
-    Ok(listing
-        .and_then(|text| serde_json::from_str(&text).ok())
-        .unwrap_or_default())
+    let found = ctx.cluster.get::<Stored>(namespace, name).await?.unwrap_or_default();
+    let (modules, is_whole) = found.listing();
+    Ok(Content {
+        config_map: release.metadata.name.clone().filter(|_| is_whole),
+        image: verdict.image.clone(),
+        modules,
+    })
 }
 
 /// Writes the verdict into the release's status.
 async fn finished(
     release: &WorkerRelease,
     verdict: Verdict,
-    listing: Option<Vec<ContentModule>>,
+    content: Option<Content>,
     ctx: &Context,
 ) -> Result<Arc<WorkerRelease>, Error> {
     let mut status = release.status.clone().unwrap_or_default();
@@ -233,11 +243,7 @@ async fn finished(
     status = WorkerReleaseStatus {
         digest: verdict.digest.or(status.digest),
         size: verdict.size.or(status.size),
-        content: listing.filter(|_| passed).map(|modules| Content {
-            config_map: release.metadata.name.clone(),
-            image: None,
-            modules,
-        }),
+        content: content.filter(|_| passed),
         proof: Some(Proof {
             state: verdict.state,
             reason: verdict.reason,

@@ -36,9 +36,14 @@ pub(super) async fn account(
         served(worker, composed, ctx).await?;
     }
     let told: Vec<_> = told.iter().collect();
-    let bundle = bundle_name(account);
-    let facts = (&*bundle, composed.bytes, &*composed.proofs);
-    let next = status::account(account, &told, facts, composed.obstacle.as_ref(), &now());
+    let facts = status::Facts {
+        bundle: &bundle_name(account),
+        bytes: composed.bytes,
+        proofs: &composed.proofs,
+        images: &composed.images,
+        obstacle: composed.obstacle.as_ref(),
+    };
+    let next = status::account(account, &told, &facts, &now());
     if account.status.as_ref() != Some(&next) {
         ctx.cluster
             .replace_status::<WorkerAccount>(&account.metadata, &next)

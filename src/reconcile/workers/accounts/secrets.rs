@@ -20,7 +20,7 @@ pub(super) async fn keys(
     if let Some(name) = &template.secret_ref {
         match stored(namespace, name, ctx).await? {
             Some(found) => keys = found,
-            None => return Ok(Err(missing(name, namespace))),
+            None => return Ok(Err(missing(name, namespace, "secretRef"))),
         }
     }
     for binding in &template.bindings {
@@ -30,7 +30,7 @@ pub(super) async fn keys(
         };
         let key = secret.key.as_ref().unwrap_or(&binding.name);
         match stored(namespace, name, ctx).await? {
-            None => return Ok(Err(missing(name, namespace))),
+            None => return Ok(Err(missing(name, namespace, "secretRef"))),
             Some(found) if !found.contains(key) => {
                 let text = format!(
                     "Secret {name:?} has no key {key:?}, which binding {:?} refers to",
@@ -44,11 +44,13 @@ pub(super) async fn keys(
     Ok(Ok(keys))
 }
 
-fn missing(name: &str, namespace: &str) -> String {
-    format!("there is no Secret {name:?} in namespace {namespace:?}: create it, or correct secretRef")
+/// Tells that a Secret is not there, and what names it.
+pub(super) fn missing(name: &str, namespace: &str, what: &str) -> String {
+    format!("there is no Secret {name:?} in namespace {namespace:?}: create it, or correct {what}")
 }
 
-async fn stored(namespace: &str, name: &str, ctx: &Context) -> Result<Option<Vec<String>>, Error> {
+/// Keys of a Secret; nothing where there is none.
+pub(super) async fn stored(namespace: &str, name: &str, ctx: &Context) -> Result<Option<Vec<String>>, Error> {
     let found = ctx.cluster.get::<Secret>(namespace, name).await?;
     Ok(found.map(|secret| secret.data.unwrap_or_default().into_keys().collect()))
 }

@@ -49,7 +49,7 @@ pub(in crate::reconcile::workers) async fn run(shared: &Shared, workers: &Worker
         config_maps,
         runtime: workers.runtime.clone(),
         workerd: workers.workerd.clone(),
-        allow_private: workers.allow_private,
+        allowed: workers.allowed.clone(),
         events,
         kinds: Kinds::default(),
     };

@@ -17,6 +17,7 @@ use crate::dispatch::withheld;
 use crate::reconcile::context::now;
 use crate::reconcile::error::Error;
 use crate::reconcile::events::{Events, Note};
+use crate::workers::build::Allowed;
 use crate::workers::runtime::{self, Seen, status, transition};
 use crate::workers::runtime_image::RuntimeImage;
 
@@ -31,6 +32,7 @@ pub(super) struct Context {
     /// Whether the cluster has HTTPRoutes, once that is known.
     pub(super) has_routes: watch::Receiver<Option<bool>>,
     pub(super) runtime: RuntimeImage,
+    pub(super) allowed: Allowed,
     pub(super) memory: Arc<Memory>,
     pub(super) events: Events,
 }

@@ -49,6 +49,7 @@ pub(in crate::reconcile::workers) async fn run(shared: &Shared, workers: &Worker
         has_routes: served.clone(),
         secrets: workers.secrets.clone(),
         runtime: workers.runtime.clone(),
+        allowed: workers.allowed.clone(),
         memory: Arc::<Memory>::default(),
         events,
     });

@@ -56,6 +56,7 @@ async fn step(bundle: &WorkerBundle, ctx: &Context) -> Result<Option<Duration>, 
     let observed = Observed {
         secrets: secrets.as_ref().ok().and_then(Option::as_deref),
         runtime: &ctx.runtime,
+        allowed: &ctx.allowed,
     };
     let wanted = wanted(bundle, &observed);
     let mut outcome = Outcome::default();

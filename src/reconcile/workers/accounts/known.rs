@@ -1,0 +1,162 @@
+//! Whether workers may run together: remembered, or proved now; and with the delivery Image, whether their image is there.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::compose::{Composed, stored};
+use super::context::Context;
+use super::prove::told;
+use super::{images, jobs};
+use crate::api::names::reason;
+use crate::api::workers::{ComposedProof, ProofState, WorkerAccount};
+use crate::clients::workerd::{self, Limits};
+use crate::reconcile::error::Error;
+use crate::workers::build::Composing;
+use crate::workers::choice::is_proved;
+use crate::workers::code::Code;
+use crate::workers::composition::{Chosen, Composition, bundle_name, config_map_name, job_name};
+use crate::workers::proof::Verdict;
+
+/// A workerd that cannot be started may be there later.
+const AGAIN: Duration = Duration::from_secs(10);
+/// Compositions whose proof is remembered.
+const REMEMBERED: usize = 16;
+
+/// What is known of a composition.
+pub(super) enum Known {
+    /// It may run, and is where pods find it.
+    Passed,
+    /// Name of the release to blame, and the runtime's text.
+    Failed(Option<String>, String),
+    /// What people are told, and when to look again if nothing else wakes.
+    Waits(Option<String>, Option<Duration>),
+}
+
+/// What is known of the composition; finds it out where nothing is, and remembers it.
+pub(super) async fn known(
+    account: &WorkerAccount,
+    (composition, chosen): (&Composition, &[Chosen<'_>]),
+    composed: &mut Composed,
+    ctx: &Context,
+) -> Result<Known, Error> {
+    if chosen.is_empty() {
+        return Ok(Known::Passed);
+    }
+    let mut proof = remembered(composition, chosen, composed);
+    let workerd = ctx.workerd.as_ref().filter(|_| chosen.iter().all(is_inline));
+    if let (None, Some(workerd)) = (&proof, workerd) {
+        match by_server(workerd, (composition, chosen)).await {
+            Ok(verdict) => proof = Some(composed.note(&verdict, (composition, chosen))),
+            Err(text) => return Ok(Known::Waits(Some(text), Some(AGAIN))),
+        }
+    }
+    let push = images::missing(account, composition, &composed.images, ctx);
+    match (&proof, &push) {
+        (Some(Known::Failed(release, text)), _) => return Ok(Known::Failed(release.clone(), text.clone())),
+        (Some(_), None) => return Ok(Known::Passed),
+        _ => {}
+    }
+    let verdict = match by_job(account, composition, (proof.is_none(), push.as_ref()), ctx).await? {
+        jobs::Progress::Waits(text, pause) => return Ok(Known::Waits(text, pause)),
+        jobs::Progress::Verdict(verdict) => verdict,
+    };
+    if let (Some(push), Some(image)) = (push, &verdict.image) {
+        composed.images.insert(0, push.pushed(image));
+    }
+    match proof {
+        None => Ok(composed.note(&verdict, (composition, chosen))),
+        // What is proved and cannot be pushed is nobody's fault.
+        Some(_) if verdict.state == ProofState::Failed => Ok(Known::Waits(verdict.message, None)),
+        Some(_) => Ok(Known::Passed),
+    }
+}
+
+fn remembered(composition: &Composition, chosen: &[Chosen<'_>], composed: &Composed) -> Option<Known> {
+    if is_proved_alone(chosen) {
+        return Some(Known::Passed);
+    }
+    let digest = composition.spec.digest.as_ref()?;
+    let proof = composed.proofs.iter().find(|proof| &proof.digest == digest)?;
+    Some(match proof.state {
+        ProofState::Passed => Known::Passed,
+        ProofState::Failed => Known::Failed(proof.release.clone(), proof.message.clone().unwrap_or_default()),
+    })
+}
+
+impl Composed {
+    /// Remembers what was said of a composition.
+    fn note(&mut self, verdict: &Verdict, (composition, chosen): (&Composition, &[Chosen<'_>])) -> Known {
+        let release = verdict.culprit.as_ref().and_then(|script| {
+            let of = |worker: &&Chosen<'_>| &worker.release.spec.template.script_name == script;
+            chosen.iter().find(of)?.release.metadata.name.clone()
+        });
+        let proof = ComposedProof {
+            digest: composition.spec.digest.clone().unwrap_or_default(),
+            state: verdict.state,
+            release: release.clone(),
+            message: verdict.message.clone(),
+        };
+        self.proofs.insert(0, proof);
+        self.proofs.truncate(REMEMBERED);
+        match verdict.state {
+            ProofState::Passed => Known::Passed,
+            ProofState::Failed => {
+                let text = verdict.message.clone();
+                Known::Failed(release, text.unwrap_or_else(|| reason::PROOF_FAILED.to_owned()))
+            }
+        }
+    }
+}
+
+/// A worker that is alone runs as it was proved.
+fn is_proved_alone(chosen: &[Chosen<'_>]) -> bool {
+    let [only] = chosen else { return false };
+    let bindings = &only.release.spec.template.bindings;
+    is_proved(only.release) && !bindings.iter().any(|binding| binding.service.is_some())
+}
+
+fn is_inline(worker: &Chosen<'_>) -> bool {
+    worker.release.spec.template.urls.is_empty()
+}
+
+/// With the workerd beside us, which needs all code at hand; a text for people where it cannot be run.
+async fn by_server(workerd: &Path, (composition, chosen): (&Composition, &[Chosen<'_>])) -> Result<Verdict, String> {
+    let code = chosen.iter().filter_map(|worker| {
+        let code = Code::inline(&worker.release.spec.template).ok()?;
+        Some((worker.release.metadata.name.as_deref()?, code))
+    });
+    let code: Vec<_> = code.collect();
+    let modules: Vec<(&str, Vec<&[u8]>)> = code
+        .iter()
+        .map(|(name, code)| (*name, code.modules.iter().map(|module| &*module.content).collect()))
+        .collect();
+    let folders: Vec<(&str, &[&[u8]])> = modules.iter().map(|(name, files)| (*name, &**files)).collect();
+    let outcome = workerd::prove_files(workerd, &composition.files, &folders, Limits::default()).await;
+    outcome
+        .map(|outcome| Verdict::of(&outcome, None))
+        .map_err(|error| told(&error))
+}
+
+/// By a Job that mounts what the pods will mount.
+async fn by_job(
+    account: &WorkerAccount,
+    composition: &Composition,
+    (proves, push): (bool, Option<&images::Push>),
+    ctx: &Context,
+) -> Result<jobs::Progress, Error> {
+    let bundle = bundle_name(account);
+    let config_map = config_map_name(&bundle, &composition.short);
+    stored(account, (&bundle, &config_map), composition, ctx).await?;
+    let job = match push {
+        Some(push) => push.job.clone(),
+        None => job_name(&bundle, &composition.short),
+    };
+    let composing = Composing {
+        job: &job,
+        config_map: &config_map,
+        pods: &composition.spec.pod_template,
+        proves,
+        tag: push.map(|_| &*config_map),
+    };
+    jobs::composition(account, &composing, ctx).await
+}
