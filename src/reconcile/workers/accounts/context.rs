@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
 use kube::core::PartialObjectMeta;
 use tokio::sync::OnceCell;
 
+use super::secrets::Known;
 use crate::api::workers::{WorkerAccount, WorkerBundle, WorkerDeployment, WorkerRelease};
 use crate::clients::cluster::{self, Cluster, Kind, KindError, Object, Watched};
 use crate::reconcile::error::Error;
@@ -28,6 +29,8 @@ pub(super) struct Context {
     pub(super) jobs: Watched<Job>,
     pub(super) pods: Watched<Pod>,
     pub(super) config_maps: Watched<PartialObjectMeta<ConfigMap>>,
+    pub(super) secrets: Watched<PartialObjectMeta<Secret>>,
+    pub(super) secret_keys: Known,
     pub(super) runtime: RuntimeImage,
     pub(super) workerd: Option<PathBuf>,
     pub(super) allowed: Allowed,

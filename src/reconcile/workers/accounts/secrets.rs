@@ -1,8 +1,11 @@
 //! Which keys the Secrets of a worker have now; their values are not kept.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use k8s_openapi::api::core::v1::Secret;
 
-use super::context::Context;
+use super::context::{Context, Key};
 use crate::api::workers::{WorkerDeployment, WorkerTemplate};
 use crate::reconcile::error::Error;
 
@@ -49,8 +52,47 @@ pub(super) fn missing(name: &str, namespace: &str, what: &str) -> String {
     format!("there is no Secret {name:?} in namespace {namespace:?}: create it, or correct {what}")
 }
 
-/// Keys of a Secret; nothing where there is none.
+/// Secrets whose keys are remembered: those that have gone are forgotten with the others when there are so many.
+const MOST: usize = 10_000;
+
+/// The keys of Secrets that were read, by namespace and name, and the version that had them.
+#[derive(Default)]
+pub(super) struct Known(Mutex<HashMap<Key, (String, Vec<String>)>>);
+
+impl Known {
+    /// The keys, if this version was read.
+    fn of(&self, place: &Key, version: &str) -> Option<Vec<String>> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (read, keys) = known.get(place)?;
+        (read == version).then(|| keys.clone())
+    }
+
+    fn keep(&self, place: Key, read: Option<(String, Vec<String>)>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MOST {
+            known.clear();
+        }
+        match read {
+            Some(read) => known.insert(place, read),
+            None => known.remove(&place),
+        };
+    }
+}
+
+/// Keys of a Secret; nothing where there is none. A version that was read is not read again.
 pub(super) async fn stored(namespace: &str, name: &str, ctx: &Context) -> Result<Option<Vec<String>>, Error> {
+    let place = (namespace.to_owned(), name.to_owned());
+    let seen = ctx.secrets.get(namespace, name);
+    let version = seen.and_then(|seen| seen.metadata.resource_version.clone());
+    if let Some(keys) = version.and_then(|version| ctx.secret_keys.of(&place, &version)) {
+        return Ok(Some(keys));
+    }
     let found = ctx.cluster.get::<Secret>(namespace, name).await?;
-    Ok(found.map(|secret| secret.data.unwrap_or_default().into_keys().collect()))
+    let read = found.map(|secret| {
+        let version = secret.metadata.resource_version.unwrap_or_default();
+        (version, secret.data.unwrap_or_default().into_keys().collect::<Vec<_>>())
+    });
+    let keys = read.as_ref().map(|(_, keys)| keys.clone());
+    ctx.secret_keys.keep(place, read);
+    Ok(keys)
 }

@@ -16,6 +16,7 @@ use tracing::{debug, error, info, warn};
 
 use super::account::step;
 use super::context::{Context, Key, Kinds};
+use super::secrets::Known;
 use crate::api::names::label;
 use crate::api::workers::WorkerAccount;
 use crate::clients::cluster::{Kept, Watched};
@@ -47,6 +48,8 @@ pub(in crate::reconcile::workers) async fn run(shared: &Shared, workers: &Worker
         jobs,
         pods,
         config_maps,
+        secrets: workers.secrets.clone(),
+        secret_keys: Known::default(),
         runtime: workers.runtime.clone(),
         workerd: workers.workerd.clone(),
         allowed: workers.allowed.clone(),
