@@ -219,7 +219,7 @@ impl<'a> Part<'a> {
             secret_ref: self.template.secret_ref.clone(),
             variables: variables(self.template, &self.prefix),
             release: Some(self.release.to_owned()),
-            routes: routes(chosen.deployment, account),
+            routes: routes(&chosen.deployment.spec.template, Some(account)),
         }
     }
 }
@@ -238,9 +238,8 @@ fn variables(template: &WorkerTemplate, prefix: &str) -> Vec<WorkerVariable> {
 }
 
 /// The worker's own host under the account's domain, and what it names itself.
-fn routes(deployment: &WorkerDeployment, account: &WorkerAccount) -> Vec<String> {
-    let template = &deployment.spec.template;
-    let own = host(&template.script_name, account);
+pub(super) fn routes(template: &WorkerTemplate, account: Option<&WorkerAccount>) -> Vec<String> {
+    let own = account.and_then(|account| host(&template.script_name, account));
     own.into_iter().chain(template.routes.iter().cloned()).collect()
 }
 

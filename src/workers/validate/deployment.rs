@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::super::composition;
 use super::super::prefix::env_prefix;
 use super::super::view::View;
 use super::template::{self, Draft};
@@ -16,6 +17,8 @@ use crate::api::workers::{WorkerAccount, WorkerDeployment};
 struct Neighbour {
     deployment: Arc<WorkerDeployment>,
     account: String,
+    /// What leads to it, the host that its account gives it included.
+    routes: Vec<String>,
 }
 
 /// Judges a WorkerDeployment.
@@ -26,7 +29,7 @@ pub(super) fn judge(object: &View, context: &Context<'_>, verdict: &mut Verdict)
     let account = object.account().and_then(|name| named(accounts.as_deref(), name));
     label(object.account(), accounts.as_deref(), context, verdict);
     template::judge(&draft, account, context, verdict);
-    let neighbours = neighbours(context);
+    let neighbours = neighbours(context, accounts.as_deref());
     let (same, others): (Vec<_>, Vec<_>) = neighbours
         .iter()
         .partition(|other| Some(&*other.account) == object.account());
@@ -71,7 +74,7 @@ fn label(account: Option<&str>, accounts: Option<&[Arc<WorkerAccount>]>, context
 }
 
 /// The other WorkerDeployments of the namespace that have an account and are not on their way out.
-fn neighbours(context: &Context<'_>) -> Vec<Neighbour> {
+fn neighbours(context: &Context<'_>, accounts: Option<&[Arc<WorkerAccount>]>) -> Vec<Neighbour> {
     let all = context
         .known
         .deployments(context.namespace)
@@ -82,7 +85,11 @@ fn neighbours(context: &Context<'_>) -> Vec<Neighbour> {
     });
     let neighbours = others.filter_map(|deployment| {
         let account = deployment.metadata.labels.as_ref()?.get(label::ACCOUNTS)?.clone();
-        Some(Neighbour { deployment, account })
+        Some(Neighbour {
+            routes: composition::routes(&deployment.spec.template, named(accounts, &account)),
+            deployment,
+            account,
+        })
     });
     neighbours.collect()
 }
@@ -121,7 +128,7 @@ fn clash(draft: &Draft, other: &WorkerDeployment, verdict: &mut Verdict) {
 fn claims(draft: &Draft, same: &[&Neighbour], others: &[&Neighbour], verdict: &mut Verdict) {
     for (index, route) in draft.template.routes.iter().enumerate() {
         let claimed = |neighbour: &&Neighbour, is_same: bool| {
-            let mut theirs = neighbour.deployment.spec.template.routes.iter();
+            let mut theirs = neighbour.routes.iter();
             theirs.any(|other| {
                 if is_same {
                     routes::meaning(other) == routes::meaning(route)

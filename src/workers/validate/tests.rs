@@ -313,6 +313,21 @@ fn a_route_leads_to_one_worker_and_a_host_to_one_account() {
 }
 
 #[test]
+fn the_host_that_an_account_gives_a_worker_is_a_route_of_it() {
+    let allowed = |account_name: &str, route: &str| {
+        let mut object = with(deployment("wasm-worker"), "/spec/template/routes/0", json!(route));
+        object["metadata"]["labels"]["accounts"] = json!(account_name);
+        let domain = with(account("1234"), "/spec/domain", json!("example.com"));
+        let known = Around::of(&[domain, account("5678"), deployment("other")]);
+        created(&object, &known).allowed()
+    };
+    assert!(!allowed("1234", "other.1234.example.com"));
+    assert!(allowed("1234", "other.1234.example.com/cart/*"));
+    assert!(!allowed("5678", "other.1234.example.com/cart/*"));
+    assert!(allowed("5678", "other.5678.example.com"));
+}
+
+#[test]
 fn a_service_may_come_later() {
     let object = with(
         deployment("wasm-worker"),
