@@ -117,6 +117,9 @@ pub struct PublishArgs {
     /// Its script name.
     #[arg(long, value_name = "NAME")]
     pub worker: String,
+    /// Another step pushes what no ConfigMap takes: wait for that.
+    #[arg(long)]
+    pub pushed: bool,
     /// Folder that the steps share.
     #[arg(long, value_name = "FOLDER", default_value = "/work")]
     pub work: PathBuf,

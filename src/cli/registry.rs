@@ -24,6 +24,9 @@ pub struct PushCodeArgs {
     /// Name of the WorkerRelease.
     #[arg(long, value_name = "NAME")]
     pub release: String,
+    /// Push only what no ConfigMap takes.
+    #[arg(long)]
+    pub large_only: bool,
     /// Where its code goes, with its name as the tag.
     #[arg(long, value_name = "HOST/NAME")]
     pub repository: String,

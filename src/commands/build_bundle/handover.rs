@@ -19,6 +19,8 @@ pub(super) enum Marker {
     Fetched,
     /// The runtime takes it.
     Proved,
+    /// What no ConfigMap takes is in the registry.
+    Pushed,
     /// It is where pods find it.
     Published,
     /// A step has failed and said why; there is no next one.
@@ -30,6 +32,7 @@ impl Marker {
         match self {
             Marker::Fetched => "fetched",
             Marker::Proved => "proved",
+            Marker::Pushed => "pushed",
             Marker::Published => "published",
             Marker::Failed => "failed",
         }

@@ -42,11 +42,12 @@ async fn done(step: &BuildStep) -> anyhow::Result<()> {
             turn(&args.work, turns, prove::verdict(args)).await?
         }
         BuildStep::Publish(args) => {
-            let turns = (Some(Marker::Proved), Marker::Published);
+            let before = if args.pushed { Marker::Pushed } else { Marker::Proved };
+            let turns = (Some(before), Marker::Published);
             turn(&args.work, turns, publish::verdict(args)).await?
         }
         BuildStep::PushCode(args) => {
-            let turns = (Some(Marker::Proved), Marker::Published);
+            let turns = (Some(Marker::Proved), Marker::Pushed);
             turn(&args.work, turns, push_code::verdict(args)).await?
         }
         BuildStep::PullCode(args) => turn(&args.work, (None, Marker::Fetched), pull_code::verdict(args)).await?,
@@ -60,8 +61,16 @@ async fn done(step: &BuildStep) -> anyhow::Result<()> {
         }
     };
     // An init container that ends well lets the others begin.
-    let must_fail = is_refused && matches!(step, BuildStep::Fetch(args) if args.digest.is_some());
-    if must_fail { Err(AlreadyTold.into()) } else { Ok(()) }
+    let is_first = match step {
+        BuildStep::Fetch(args) => args.digest.is_some(),
+        BuildStep::PullCode(_) => true,
+        _ => false,
+    };
+    if is_first && is_refused {
+        Err(AlreadyTold.into())
+    } else {
+        Ok(())
+    }
 }
 
 /// Waits for the step before, does the work, tells its verdict and lets the next step begin; whether it was refused. A step

@@ -7,6 +7,7 @@ use super::registry::{persistently, registries};
 use crate::cli::PushCodeArgs;
 use crate::clients::registry::Target;
 use crate::workers::artefact;
+use crate::workers::content;
 use crate::workers::proof::Verdict;
 
 /// Puts the code there, and says where it is.
@@ -15,6 +16,9 @@ use crate::workers::proof::Verdict;
 /// There is no code, or the registry does not take it.
 pub(super) async fn verdict(args: &PushCodeArgs) -> anyhow::Result<Verdict> {
     let code = modules::read(&modules::folder(None, &args.work), &args.release)?;
+    if args.large_only && content::fits(&code).is_ok() {
+        return Ok(Verdict::passed());
+    }
     let layer = Bytes::from(artefact::layer(&code)?);
     let registries = registries(&args.registry)?;
     let target = Target {

@@ -56,7 +56,15 @@ impl<'a> Steps<'a> {
     /// Puts it into the registry, where no ConfigMap is large enough.
     pub(super) fn push(&self, registry: &Registry<'_>) -> Value {
         let arguments = registry.arguments();
-        let mut command = vec!["push-code", "--release", self.name, "--repository", registry.repository];
+        let repository = registry.repository;
+        let mut command = vec![
+            "push-code",
+            "--large-only",
+            "--release",
+            self.name,
+            "--repository",
+            repository,
+        ];
         command.extend(arguments.iter().map(String::as_str));
         let mounts = [work()].into_iter().chain(registry.mounts()).collect();
         self.container((PUSH, command), (Vec::new(), mounts))
@@ -131,7 +139,7 @@ pub(super) fn purge(builder: &Builder<'_>, registry: &Registry<'_>, images: &[&s
     let mut command = vec!["purge"];
     command.extend(arguments.iter().map(String::as_str));
     command.extend(images);
-    let mounts = [work()].into_iter().chain(registry.mounts()).collect();
+    let mounts = registry.mounts();
     container(&builder.runtime, (PURGE, command), (Vec::new(), mounts))
 }
 
