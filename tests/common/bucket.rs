@@ -21,13 +21,19 @@ const START: Duration = Duration::from_secs(30);
 /// A running server; killed when dropped.
 pub struct S3 {
     server: Child,
+    host: &'static str,
     port: u16,
     root: tempfile::TempDir,
 }
 
 impl S3 {
-    /// Starts one with these buckets.
+    /// Starts one with these buckets, for this machine alone.
     pub fn start(buckets: &[&str]) -> Self {
+        Self::start_at("127.0.0.1", buckets)
+    }
+
+    /// Starts one at an address of this machine.
+    pub fn start_at(host: &'static str, buckets: &[&str]) -> Self {
         let root = tempfile::Builder::new().prefix("stationmaster-s3-").tempdir().unwrap();
         for bucket in buckets {
             std::fs::create_dir(root.path().join(bucket)).unwrap();
@@ -35,17 +41,22 @@ impl S3 {
         let program = program();
         // Somebody else may take the port between our look at it and the server's.
         for _ in 0..5 {
-            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-            let mut server = spawn(&program, port, root.path());
-            if answers(&mut server, port) {
-                return Self { server, port, root };
+            let port = TcpListener::bind((host, 0)).unwrap().local_addr().unwrap().port();
+            let mut server = spawn(&program, (host, port), root.path());
+            if answers(&mut server, (host, port)) {
+                return Self {
+                    server,
+                    host,
+                    port,
+                    root,
+                };
             }
         }
         panic!("s3s-fs does not start");
     }
 
     pub fn endpoint(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}:{}", self.host, self.port)
     }
 
     /// The server as an account names it.
@@ -118,11 +129,11 @@ fn program() -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-fn spawn(program: &str, port: u16, root: &Path) -> Child {
+fn spawn(program: &str, (host, port): (&str, u16), root: &Path) -> Child {
     let port = port.to_string();
     let keys = ["--access-key", ACCESS_KEY_ID, "--secret-key", SECRET_ACCESS_KEY];
     Command::new(program)
-        .args(["--host", "127.0.0.1", "--port", &port])
+        .args(["--host", host, "--port", &port])
         .args(keys)
         .arg(root)
         .stdout(Stdio::null())
@@ -132,9 +143,9 @@ fn spawn(program: &str, port: u16, root: &Path) -> Child {
 }
 
 /// False when it has ended.
-fn answers(server: &mut Child, port: u16) -> bool {
+fn answers(server: &mut Child, address: (&str, u16)) -> bool {
     let begin = Instant::now();
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+    while TcpStream::connect(address).is_err() {
         if server.try_wait().unwrap().is_some() {
             return false;
         }

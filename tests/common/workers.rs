@@ -15,6 +15,11 @@ pub const ACCOUNT: &str = "1234";
 
 /// The node with our CRDs and the runtime image, while no `make run` of this checkout uses it.
 pub fn node() -> (File, ControlPlane) {
+    node_with("quick")
+}
+
+/// The same with a runtime image of another profile.
+pub fn node_with(profile: &str) -> (File, ControlPlane) {
     let plane = ControlPlane::node().with_crds();
     std::fs::create_dir_all("target/run").unwrap();
     let lock = File::create("target/run/lock").unwrap();
@@ -22,7 +27,7 @@ pub fn node() -> (File, ControlPlane) {
         lock.try_lock().is_ok(),
         "`make run` is active in this checkout: stop it with Ctrl-C, then test"
     );
-    super::run("make", &["worker-runtime", "PROFILE=quick"]);
+    super::run("make", &["worker-runtime", &format!("PROFILE={profile}")]);
     super::run("tests/cluster/load-image", &["target/worker-runtime.tar", RUNTIME]);
     (lock, plane)
 }
