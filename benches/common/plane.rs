@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
+use tokio::runtime::Runtime;
 
 use crate::common::cluster::ControlPlane;
 
@@ -20,6 +21,14 @@ pub const CONNECTIONS: usize = 16;
 pub fn flag(name: &str) -> Option<usize> {
     let mut arguments = std::env::args().skip_while(|argument| argument != name);
     arguments.nth(1).map(|text| text.parse().unwrap())
+}
+
+/// What runs the bench itself.
+pub fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 /// One for each connection; a client's calls share one.
