@@ -104,7 +104,7 @@ impl Builder<'_> {
     }
 
     /// The Job.
-    pub(super) fn job(&self, name: &str, (labels, owner): (Value, Value), pod: Pod) -> Value {
+    pub(super) fn job(&self, name: &str, (labels, owner): (Value, Value), pod: &Pod) -> Value {
         json!({
             "apiVersion": "batch/v1", "kind": "Job",
             "metadata": {
@@ -117,7 +117,7 @@ impl Builder<'_> {
         })
     }
 
-    fn pod(&self, pod: Pod) -> Value {
+    fn pod(&self, pod: &Pod) -> Value {
         let mut security = pod::pod_security();
         security["fsGroup"] = json!(USER);
         let mut spec = json!({

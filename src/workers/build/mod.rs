@@ -132,7 +132,7 @@ impl Builder<'_> {
         labels[label::RELEASE] = json!(name);
         labels[label::WORKER] = json!(template.script_name);
         let owner = job::owner((WORKER_RELEASE_GROUP, "WorkerRelease"), &release.metadata);
-        self.job(&job_name(name), (labels, owner), pod)
+        self.job(&job_name(name), (labels, owner), &pod)
     }
 
     /// The Job that proves a composition, whose files and modules are mounted as they will be, or pushes it, or both.
@@ -162,7 +162,7 @@ impl Builder<'_> {
             pod.volumes(registry.volumes());
         }
         let labels = self.labels(COMPOSE);
-        self.job(composing.job, (labels, self.account_owner()), pod)
+        self.job(composing.job, (labels, self.account_owner()), &pod)
     }
 
     /// The Job that deletes images which nothing refers to any more.
@@ -171,7 +171,7 @@ impl Builder<'_> {
         let registry = self.registry()?;
         let mut pod = Pod::of(vec![step::purge(self, &registry, images)]);
         pod.volumes(registry.volumes());
-        Some(self.job(name, (self.labels(PURGE), self.account_owner()), pod))
+        Some(self.job(name, (self.labels(PURGE), self.account_owner()), &pod))
     }
 
     /// Where images go, or went before the delivery was another one.
