@@ -30,6 +30,9 @@ pub struct PushCodeArgs {
     /// Where its code goes, with its name as the tag.
     #[arg(long, value_name = "HOST/NAME")]
     pub repository: String,
+    /// Whose it is, which becomes an annotation: the same from two owners is two images, and each may delete its own.
+    #[arg(long, value_name = "TEXT")]
+    pub owner: Option<String>,
     /// Folder that the steps share.
     #[arg(long, value_name = "FOLDER", default_value = "/work")]
     pub work: PathBuf,
@@ -67,6 +70,9 @@ pub struct PushBundleArgs {
     /// What it is called there.
     #[arg(long, value_name = "TAG")]
     pub tag: String,
+    /// Whose it is, which becomes an annotation: the same from two owners is two images, and each may delete its own.
+    #[arg(long, value_name = "TEXT")]
+    pub owner: Option<String>,
     /// The bundle was proved before: wait for nothing.
     #[arg(long)]
     pub proved: bool,

@@ -18,8 +18,9 @@ struct Layer {
 }
 
 /// From where to where.
-struct Way {
+struct Way<'a> {
     name: String,
+    owner: Option<&'a str>,
     base: Repository,
     target: Repository,
 }
@@ -40,6 +41,7 @@ impl Registries {
             base: opened.await.map_err(|fault| fault.of(&name))?,
             target: self.open(target.reference()?, Verb::Push).await?,
             name,
+            owner: self.owner.as_deref(),
         };
         let blob = Blob::of(&layer);
         let layer = Layer { blob, content: layer };
@@ -55,7 +57,7 @@ impl Registries {
     }
 }
 
-impl Way {
+impl Way<'_> {
     fn of_base(&self, fault: Fault) -> Fault {
         fault.of(&self.name)
     }
@@ -72,7 +74,7 @@ impl Way {
         self.target.put(&layer.blob, layer.content.clone()).await?;
         let blob = Blob::of(&config);
         self.target.put(&blob, config.into()).await?;
-        Ok(manifest::image(base, &blob, &layer.blob))
+        Ok(manifest::image((base, self.owner), &blob, &layer.blob))
     }
 
     /// Puts an image for each platform there; the index that names them.
@@ -90,6 +92,6 @@ impl Way {
             self.target.manifests.put(&blob.digest, MANIFEST, text).await?;
             appended.push((entry, blob));
         }
-        Ok(manifest::index(base, appended))
+        Ok(manifest::index((base, self.owner), appended))
     }
 }

@@ -41,7 +41,7 @@ impl Registries {
         let (blob, config) = (Blob::of(&layer), Blob::of(EMPTY_CONTENT));
         repository.put(&blob, layer).await?;
         repository.put(&config, Bytes::from_static(EMPTY_CONTENT)).await?;
-        let text = manifest::artefact(KIND, (EMPTY, &config), &blob);
+        let text = manifest::artefact((KIND, self.owner.as_deref()), (EMPTY, &config), &blob);
         let digest = digest(&text);
         repository.manifests.put(target.tag, MANIFEST, text).await?;
         Ok(target.pinned(&digest))

@@ -22,6 +22,9 @@ pub(super) const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 /// How Docker called layers.
 const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar";
 
+/// Annotation that says whose an image is.
+const OWNER: &str = "workers.stationmaster.dev/owner";
+
 /// What an image consists of.
 #[derive(Debug)]
 pub(super) struct Parts {
@@ -80,7 +83,7 @@ pub(super) fn config(base: &[u8], layers: usize, layer: &Blob) -> Result<Vec<u8>
 }
 
 /// The manifest of the base with one more layer and this configuration.
-pub(super) fn image(base: &Value, config: &Blob, layer: &Blob) -> Vec<u8> {
+pub(super) fn image((base, owner): (&Value, Option<&str>), config: &Blob, layer: &Blob) -> Vec<u8> {
     let mut layers: Vec<Value> = base
         .get("layers")
         .and_then(Value::as_array)
@@ -94,11 +97,11 @@ pub(super) fn image(base: &Value, config: &Blob, layer: &Blob) -> Vec<u8> {
     }
     layers.push(layer.descriptor(LAYER));
     let members = json!({"mediaType": MANIFEST, "config": config.descriptor(CONFIG), "layers": layers});
-    with_annotations(base, members)
+    with_annotations(base.get("annotations"), owner, members)
 }
 
 /// The index with these images in place of the base's.
-pub(super) fn index(base: &Value, images: Vec<(Value, Blob)>) -> Vec<u8> {
+pub(super) fn index((base, owner): (&Value, Option<&str>), images: Vec<(Value, Blob)>) -> Vec<u8> {
     let images = images.into_iter().map(|(mut entry, image)| {
         entry["mediaType"] = json!(MANIFEST);
         entry["digest"] = json!(image.digest);
@@ -106,15 +109,16 @@ pub(super) fn index(base: &Value, images: Vec<(Value, Blob)>) -> Vec<u8> {
         entry
     });
     let members = json!({"mediaType": INDEX, "manifests": images.collect::<Vec<_>>()});
-    with_annotations(base, members)
+    with_annotations(base.get("annotations"), owner, members)
 }
 
 /// The manifest of an artefact that is one layer.
-pub(super) fn artefact(kind: &str, config: (&str, &Blob), layer: &Blob) -> Vec<u8> {
-    text(&json!({
-        "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": kind,
+pub(super) fn artefact((kind, owner): (&str, Option<&str>), config: (&str, &Blob), layer: &Blob) -> Vec<u8> {
+    let members = json!({
+        "mediaType": MANIFEST, "artifactType": kind,
         "config": config.1.descriptor(config.0), "layers": [layer.descriptor(LAYER)],
-    }))
+    });
+    with_annotations(None, owner, members)
 }
 
 /// The name that the Open Container Initiative gave to a kind of layer.
@@ -125,10 +129,14 @@ fn oci_layer(media_type: &str) -> String {
     }
 }
 
-fn with_annotations(base: &Value, members: Value) -> Vec<u8> {
+fn with_annotations(annotations: Option<&Value>, owner: Option<&str>, members: Value) -> Vec<u8> {
     let mut all = Map::from_iter([("schemaVersion".to_owned(), json!(2))]);
-    if let Some(annotations) = base.get("annotations") {
-        all.insert("annotations".to_owned(), annotations.clone());
+    let mut annotations = annotations.cloned().unwrap_or_else(|| json!({}));
+    if let (Some(annotations), Some(owner)) = (annotations.as_object_mut(), owner) {
+        annotations.insert(OWNER.to_owned(), json!(owner));
+    }
+    if annotations != json!({}) {
+        all.insert("annotations".to_owned(), annotations);
     }
     if let Value::Object(members) = members {
         all.extend(members);
@@ -200,7 +208,7 @@ mod tests {
             "layers": [layer("application/vnd.docker.image.rootfs.diff.tar.gzip"), layer(DOCKER_LAYER), layer("other")],
             "annotations": {"kept": "yes"},
         });
-        let made = json(&image(&base, &blob("c"), &blob("d")));
+        let made = json(&image((&base, None), &blob("c"), &blob("d")));
         let expected = json!({
             "schemaVersion": 2, "mediaType": MANIFEST, "annotations": {"kept": "yes"},
             "config": {"mediaType": CONFIG, "digest": blob("c").digest, "size": 5},
@@ -222,8 +230,10 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].1, blob("a"));
         let (entry, _) = found.into_iter().next().unwrap();
-        let made = json(&index(&base, vec![(entry, blob("d"))]));
-        let mut expected = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": [base["manifests"][0]]});
+        let made = json(&index((&base, Some("me")), vec![(entry, blob("d"))]));
+        let mut expected = json!({
+            "schemaVersion": 2, "mediaType": INDEX, "annotations": {OWNER: "me"}, "manifests": [base["manifests"][0]],
+        });
         expected["manifests"][0]["mediaType"] = json!(MANIFEST);
         expected["manifests"][0]["digest"] = json!(blob("d").digest);
         assert_eq!(made, expected);

@@ -38,6 +38,7 @@ const NAME: usize = 255;
 pub struct Registries {
     credentials: Credentials,
     plain_http: Vec<String>,
+    owner: Option<String>,
 }
 
 /// Where something is pushed.
@@ -56,7 +57,14 @@ impl Registries {
         Self {
             credentials,
             plain_http: plain_http.to_vec(),
+            owner: None,
         }
+    }
+
+    /// What is pushed says whose it is, and so is never the same as what somebody else pushed, who may delete that.
+    #[must_use]
+    pub fn owned_by(self, owner: Option<String>) -> Self {
+        Self { owner, ..self }
     }
 
     /// The repository of a reference, with leave to do something there.

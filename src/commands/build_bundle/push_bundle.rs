@@ -26,7 +26,7 @@ const CONFIG: &str = "config";
 /// There is no bundle, or the registry does not take it.
 pub(super) async fn verdict(args: &PushBundleArgs) -> anyhow::Result<Verdict> {
     let layer = Bytes::from(image::layer(files(&args.bundle)?)?);
-    let registries = registries(&args.registry)?;
+    let registries = registries(&args.registry)?.owned_by(args.owner.clone());
     let target = Target {
         repository: &args.repository,
         tag: &args.tag,

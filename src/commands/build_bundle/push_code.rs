@@ -20,7 +20,7 @@ pub(super) async fn verdict(args: &PushCodeArgs) -> anyhow::Result<Verdict> {
         return Ok(Verdict::passed());
     }
     let layer = Bytes::from(artefact::layer(&code)?);
-    let registries = registries(&args.registry)?;
+    let registries = registries(&args.registry)?.owned_by(args.owner.clone());
     let target = Target {
         repository: &args.repository,
         tag: &args.release,

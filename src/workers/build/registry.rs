@@ -18,6 +18,8 @@ const FILE: &str = "config.json";
 pub struct Registry<'a> {
     /// `HOST/PATH`, where that matters.
     pub repository: &'a str,
+    /// Whose images these are.
+    pub(super) owner: String,
     secrets: Vec<&'a str>,
     plain_http: &'a [String],
 }
@@ -30,6 +32,7 @@ impl<'a> Registry<'a> {
         let secrets = image.push_secret.iter().chain(pull_secret(account));
         Some(Self {
             repository: &image.repository,
+            owner: owner(account),
             secrets: distinct(secrets.map(String::as_str)),
             plain_http: &allowed.plain_http,
         })
@@ -39,6 +42,7 @@ impl<'a> Registry<'a> {
     pub(super) fn of_code(code: &'a FetchedCode, allowed: &'a Allowed) -> Self {
         Self {
             repository: "",
+            owner: String::new(),
             secrets: code.pull_secret.iter().map(String::as_str).collect(),
             plain_http: &allowed.plain_http,
         }
@@ -76,6 +80,13 @@ impl<'a> Registry<'a> {
         });
         secrets.collect()
     }
+}
+
+/// Two accounts of one name, in two namespaces or clusters, may share a repository.
+fn owner(account: &WorkerAccount) -> String {
+    let metadata = &account.metadata;
+    let all = [&metadata.namespace, &metadata.name, &metadata.uid];
+    all.map(|part| part.as_deref().unwrap_or_default()).join("/")
 }
 
 fn distinct<'a>(all: impl Iterator<Item = &'a str>) -> Vec<&'a str> {

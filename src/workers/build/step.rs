@@ -65,6 +65,7 @@ impl<'a> Steps<'a> {
             "--repository",
             repository,
         ];
+        command.extend(["--owner", &registry.owner]);
         command.extend(arguments.iter().map(String::as_str));
         let mounts = [work()].into_iter().chain(registry.mounts()).collect();
         self.container((PUSH, command), (Vec::new(), mounts))
@@ -125,6 +126,7 @@ pub(super) fn push_bundle(
         "--tag",
         tag,
     ];
+    command.extend(["--owner", &registry.owner]);
     if !proves {
         command.push("--proved");
     }

@@ -167,6 +167,8 @@ fn a_composition_is_proved_or_pushed_or_both() {
         REGISTRY,
         "--tag",
         "t",
+        "--owner",
+        "default/1234/u",
         format!("--registry-config=/registry/{}/config.json", hash("push")),
         format!("--registry-config=/registry/{}/config.json", hash("pull")),
         "--plain-http=registry:5000",
