@@ -1,13 +1,10 @@
 //! Which WorkerRelease a WorkerDeployment asks for: named by what is in it, so that equal content is the same release.
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
+use super::code::{Code, of_sources};
 use crate::api::names::{WORKER_DEPLOYMENT_GROUP, WORKER_RELEASE_GROUP, label};
-use crate::api::text::hexadecimals;
-use crate::api::workers::{Module, WorkerDeployment, WorkerRelease, WorkerTemplate};
+use crate::api::workers::{WorkerDeployment, WorkerRelease, WorkerTemplate};
 
 /// Hexadecimals of the digest that a name ends in.
 const DIGEST_CHARACTERS: usize = 10;
@@ -24,39 +21,12 @@ pub fn name(template: &WorkerTemplate) -> String {
     format!("{script}-{}", &digest(template)[..DIGEST_CHARACTERS])
 }
 
-/// SHA-256 over code, or where it is, bindings, date and flags, in hexadecimals. Not over secrets, routes and the name.
+/// In hexadecimals: of the code and what it is bound to, or of where the code is. What is no code stands for nothing, and
+/// is refused elsewhere.
 fn digest(template: &WorkerTemplate) -> String {
-    let mut hash = Sha256::new();
-    let mut add = |bytes: &[u8]| {
-        hash.update((bytes.len() as u64).to_be_bytes());
-        hash.update(bytes);
-    };
-    for module in &template.modules {
-        add(module.name.as_bytes());
-        add(format!("{:?}", module.module_type).as_bytes());
-        add(&content(module));
-    }
-    // Everything else is small, and its order is the user's.
-    let rest = json!([
-        template.modules.len(),
-        template.urls,
-        template.main_module,
-        template.bindings,
-        template.compatibility_date,
-        template.compatibility_flags,
-        template.secret_ref,
-    ]);
-    add(rest.to_string().as_bytes());
-    hexadecimals(&hash.finalize())
-}
-
-/// The same whether it was given as text or as base64; what is no base64 stands for itself, and is refused elsewhere.
-fn content(module: &Module) -> Vec<u8> {
-    match (&module.text, &module.base64) {
-        (_, Some(base64)) => STANDARD.decode(base64).unwrap_or_else(|_| base64.clone().into_bytes()),
-        (Some(text), None) => text.clone().into_bytes(),
-        (None, None) => Vec::new(),
-    }
+    let code = Code::inline(template).map(|code| code.digest(template));
+    let digest = code.unwrap_or_else(|_| of_sources(template));
+    digest.trim_start_matches("sha256:").to_owned()
 }
 
 /// The release that the deployment's template is, as it is created.
@@ -113,11 +83,13 @@ fn last_current(release: &WorkerRelease) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
     use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use k8s_openapi::jiff::Timestamp;
 
     use super::*;
-    use crate::api::workers::{WorkerDeploymentSpec, WorkerReleaseSpec, WorkerReleaseStatus};
+    use crate::api::workers::{Module, Source, WorkerDeploymentSpec, WorkerReleaseSpec, WorkerReleaseStatus};
 
     fn template() -> WorkerTemplate {
         WorkerTemplate {
@@ -147,7 +119,13 @@ mod tests {
             ..template()
         };
         assert_eq!(name(&base64(template())), name(&template()));
+        // The first module is the main one anyhow.
+        let named = WorkerTemplate {
+            main_module: Some("index.js".into()),
+            ..template()
+        };
         assert_eq!(name(&routes), name(&template()));
+        assert_eq!(name(&named), name(&template()));
         assert!(name(&template()).starts_with("shop-"));
     }
 
@@ -158,7 +136,10 @@ mod tests {
             |template| template.modules[0].name = "main.js".into(),
             |template| template.compatibility_date = "2026-01-02".into(),
             |template| template.compatibility_flags.push("nodejs_compat".into()),
-            |template| template.main_module = Some("index.js".into()),
+            |template| {
+                template.modules.clear();
+                template.urls.push(Source::default());
+            },
             |template| template.secret_ref = Some("keys".into()),
         ];
         for change in changes {
