@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use stationmaster::clients::cluster::Cluster;
 use stationmaster::reconcile::workers::Workers;
 use stationmaster::reconcile::{self, Metrics, Options, Shared};
+use stationmaster::workers::build::Allowed;
 use stationmaster::workers::runtime_image::RuntimeImage;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -48,7 +49,7 @@ impl Process {
                 pull_policy: None,
             },
             workerd: None,
-            allow_private: false,
+            allowed: Allowed::default(),
         };
         let shared = Shared {
             cluster,
@@ -284,6 +285,27 @@ async fn routes_take_the_place_of_an_ingress_and_the_other_way_round() {
         bundle["spec"].as_object_mut().unwrap().remove("gateway");
     });
     expect_all(&fake, &[INGRESS, "DELETE httproutes shop.cart", STATUS]).await;
+    fake.expect_silence().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_route_that_its_gateway_refuses_is_told_of() {
+    let mut bundle = bundle();
+    bundle["spec"]["gateway"] = json!({"name": "public"});
+    let fake = with(bundle);
+    let _process = Process::start(&fake);
+    expect_all(&fake, &[POLICY, BUDGET, SERVICE, DEPLOYMENT, ROUTE, STATUS]).await;
+    for (value, state) in [
+        ("False", says("False", "RouteRefused")),
+        ("True", says("True", "Applied")),
+    ] {
+        fake.edit("httproutes", "shop.cart", |route| {
+            let condition = json!({"type": "Accepted", "status": value, "reason": "r", "message": "m"});
+            route["status"] = json!({"parents": [{"parentRef": {"name": "public"}, "conditions": [condition]}]});
+        });
+        fake.expect(STATUS).await;
+        assert_eq!(told(&fake, "Routed"), state);
+    }
     fake.expect_silence().await;
 }
 

@@ -206,6 +206,8 @@ pub mod reason {
     pub const NOT_FOUND: &str = "NotFound";
     /// Another object of that name is being deleted.
     pub const DELETING: &str = "Deleting";
+    /// A Gateway does not take an HTTPRoute.
+    pub const ROUTE_REFUSED: &str = "RouteRefused";
     /// The kind cannot be used.
     pub const KIND_UNUSABLE: &str = "KindUnusable";
     /// Metacontroller keeps the object.

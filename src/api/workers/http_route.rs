@@ -4,6 +4,14 @@ use kube::CustomResource;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+/// What Gateways say of it, as it is stored.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+pub struct HttpRouteStatus {
+    /// Everything.
+    #[serde(flatten)]
+    pub fields: Map<String, Value>,
+}
+
 /// What it leads to, as it is stored.
 #[derive(CustomResource, Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[kube(
@@ -12,6 +20,7 @@ use serde_json::{Map, Value};
     kind = "HTTPRoute",
     doc = "An HTTPRoute, unread.",
     namespaced,
+    status = "HttpRouteStatus",
     schema = "disabled"
 )]
 pub struct HttpRouteSpec {

@@ -53,6 +53,9 @@ pub struct WorkerReleaseStatus {
     /// Name of the bundle that serves it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub served_by: Option<String>,
+    /// When it last began to serve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_served_time: Option<Time>,
     /// When it was last what its WorkerDeployment asks for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_current_time: Option<Time>,

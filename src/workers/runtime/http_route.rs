@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::routes::{Path, routes};
-use super::{metadata, name, names};
+use super::{Problem, metadata, name, names};
+use crate::api::names::reason;
 use crate::api::workers::{BundleWorker, GatewayReference, WorkerBundle};
 
 /// The HTTPRoutes of all workers.
@@ -66,6 +67,34 @@ fn matched(path: &Path<'_>) -> Value {
     json!({"path": {"type": path_type, "value": path}})
 }
 
+/// Why a Gateway does not take the route, as it is stored; nothing before one has looked at it.
+#[must_use]
+pub fn refusal(route: &Value) -> Option<Problem> {
+    let parents = route.pointer("/status/parents")?.as_array()?;
+    let conditions = parents.iter().flat_map(|parent| {
+        let conditions = parent["conditions"].as_array().into_iter().flatten();
+        conditions.map(move |condition| (&parent["parentRef"]["name"], condition))
+    });
+    let is_refusal = |condition: &Value| {
+        let matters = ["Accepted", "ResolvedRefs"]
+            .map(Value::from)
+            .contains(&condition["type"]);
+        matters && condition["status"] == "False"
+    };
+    let (gateway, condition) = conditions.into_iter().find(|(_, condition)| is_refusal(condition))?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    Some(Problem {
+        reason: reason::ROUTE_REFUSED,
+        message: format!(
+            "Gateway {} does not take HTTPRoute {}: {}: {}",
+            text(gateway),
+            text(&route["metadata"]["name"]),
+            text(&condition["reason"]),
+            text(&condition["message"])
+        ),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::fixture::{bundle, gateway};
@@ -105,5 +134,24 @@ mod tests {
         ];
         let expected: Vec<_> = expected.iter().map(|(name, spec)| (name, spec)).collect();
         assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn what_a_gateway_says_of_a_route_is_told() {
+        let told = |type_: &str, status: &str| {
+            let condition = json!({"type": type_, "status": status, "reason": "NotAllowed", "message": "no"});
+            let parent = json!({"parentRef": {"name": "public"}, "conditions": [condition]});
+            refusal(&json!({"metadata": {"name": "shop.cart"}, "status": {"parents": [parent]}}))
+        };
+        let message = "Gateway public does not take HTTPRoute shop.cart: NotAllowed: no";
+        for type_ in ["Accepted", "ResolvedRefs"] {
+            assert_eq!(
+                told(type_, "False").map(|problem| problem.message).as_deref(),
+                Some(message)
+            );
+            assert_eq!(told(type_, "True"), None);
+        }
+        assert_eq!(told("Programmed", "False"), None);
+        assert_eq!(refusal(&json!({"metadata": {"name": "shop.cart"}})), None);
     }
 }

@@ -27,6 +27,7 @@ use crate::api::workers::WorkerBundle;
 use crate::workers::build::Allowed;
 use crate::workers::runtime_image::RuntimeImage;
 
+pub use http_route::refusal;
 pub(in crate::workers) use names::hash;
 pub use names::label_value;
 pub use status::{Problem, Routing, Seen, Transition, is_rolled_out, status, transition};

@@ -72,7 +72,7 @@ pub(super) async fn known(
 }
 
 fn remembered(composition: &Composition, chosen: &[Chosen<'_>], composed: &Composed) -> Option<Known> {
-    if is_proved_alone(chosen) {
+    if is_proved_alone(chosen) || have_served(chosen) {
         return Some(Known::Passed);
     }
     let digest = composition.spec.digest.as_ref()?;
@@ -111,8 +111,24 @@ impl Composed {
 /// A worker that is alone runs as it was proved.
 fn is_proved_alone(chosen: &[Chosen<'_>]) -> bool {
     let [only] = chosen else { return false };
-    let bindings = &only.release.spec.template.bindings;
-    is_proved(only.release) && !bindings.iter().any(|binding| binding.service.is_some())
+    is_proved(only.release) && !is_bound(only)
+}
+
+/// Workers each of which has served among others, and none of which needs anything of another one, run together in
+/// whatever selection: a way back needs no other proof.
+fn have_served(chosen: &[Chosen<'_>]) -> bool {
+    let has_served = |worker: &Chosen<'_>| {
+        let status = worker.release.status.as_ref();
+        status.is_some_and(|status| status.last_served_time.is_some())
+    };
+    chosen
+        .iter()
+        .all(|worker| is_proved(worker.release) && has_served(worker) && !is_bound(worker))
+}
+
+fn is_bound(worker: &Chosen<'_>) -> bool {
+    let bindings = &worker.release.spec.template.bindings;
+    bindings.iter().any(|binding| binding.service.is_some())
 }
 
 fn is_inline(worker: &Chosen<'_>) -> bool {

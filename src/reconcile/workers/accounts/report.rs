@@ -112,7 +112,12 @@ async fn served(worker: &Worker, composed: &Composed, ctx: &Context) -> Result<(
             continue;
         }
         seen.push(name);
-        let next = WorkerReleaseStatus { served_by, ..status };
+        let begins = served_by.is_some().then(now);
+        let next = WorkerReleaseStatus {
+            served_by,
+            last_served_time: begins.or(status.last_served_time.clone()),
+            ..status
+        };
         releases::written(release, next, ctx).await?;
     }
     Ok(())

@@ -15,7 +15,7 @@ use crate::api::workers::WorkerBundle;
 use crate::api::workers::pod::BundlePod;
 use crate::reconcile::error::{Error, guarded};
 use crate::workers::runtime::{
-    Observed, Part, Problem, Routing, Seen, Wanted, deployment_name, image, is_rolled_out, label_value, wanted,
+    Observed, Part, Problem, Routing, Seen, Wanted, deployment_name, image, is_rolled_out, label_value, refusal, wanted,
 };
 
 /// What no watch tells of is looked at again.
@@ -114,6 +114,7 @@ impl Outcome {
         let is_route = matches!(part, Part::Ingress | Part::HttpRoute);
         match brought {
             Brought::There { object, is_unseen } => {
+                let refused = (part == Part::HttpRoute).then(|| refusal(&object)).flatten();
                 if is_unseen {
                     self.come_back(UNSEEN);
                 }
@@ -121,7 +122,10 @@ impl Outcome {
                     self.deployment = deployment(object);
                     self.is_current = true;
                 }
-                if is_route {
+                if let Some(problem) = refused {
+                    // What leads to the workers stays: whoever refuses it now may take it later.
+                    self.routing = Some(Err(problem));
+                } else if is_route {
                     self.routing.get_or_insert(Ok(()));
                 }
             }
