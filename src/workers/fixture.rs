@@ -1,12 +1,15 @@
 //! Valid objects, the requests that carry them, and what is known around them, for the tests of this domain.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::known::Known;
-use crate::api::workers::{WorkerAccount, WorkerDeployment, WorkerRelease};
+use crate::api::workers::{Binding, Proof, ProofState, ServiceTarget, WorkerAccount, WorkerDeployment, WorkerRelease};
 
 /// Who asks in these requests.
 pub(super) const USER: &str = "jane";
@@ -98,6 +101,113 @@ pub(super) fn bundle(name: &str) -> Value {
     })
 }
 
+/// An object as it is read.
+pub(super) fn typed<K: DeserializeOwned>(object: Value) -> K {
+    serde_json::from_value(object).expect("the fixture is of its kind")
+}
+
+/// Account 1234 with this spec.
+pub(super) fn account_with(spec: Value) -> WorkerAccount {
+    let mut account = account("1234");
+    account["spec"] = spec;
+    typed(account)
+}
+
+/// A WorkerDeployment of account 1234, as it is stored.
+pub(super) fn worker(script: &str) -> WorkerDeployment {
+    typed(deployment(script))
+}
+
+/// `SCRIPT-NUMBER`, a release that nobody has proved yet.
+pub(super) fn version(script: &str, number: u32) -> WorkerRelease {
+    let mut release: WorkerRelease = typed(release(script));
+    release.metadata.name = Some(format!("{script}-{number}"));
+    release
+}
+
+/// So many seconds after the beginning.
+pub(super) fn at(second: i64) -> Time {
+    Time(Timestamp::from_second(second).expect("a second of our age"))
+}
+
+impl WorkerDeployment {
+    /// Whose object has another name than its script.
+    pub(super) fn named(mut self, name: &str) -> Self {
+        self.metadata.name = Some(name.to_owned());
+        self
+    }
+
+    pub(super) fn created_at(mut self, second: i64) -> Self {
+        self.metadata.creation_timestamp = Some(at(second));
+        self
+    }
+
+    /// To one release, whatever its template says.
+    pub(super) fn pinned(mut self, release: &str) -> Self {
+        self.spec.release = Some(release.to_owned());
+        self
+    }
+}
+
+impl WorkerRelease {
+    /// The runtime takes it; its code is in a ConfigMap.
+    pub(super) fn proved(self) -> Self {
+        let content = json!({
+            "configMap": self.metadata.name,
+            "modules": [{"name": "index.js", "type": "EsModule"}, {"name": "lib/words.json", "type": "Json"}],
+        });
+        let digest = format!("sha256:of-{}", self.metadata.name.as_deref().unwrap_or_default());
+        let mut release = self.judged(ProofState::Passed, None, None);
+        let status = release.status.get_or_insert_default();
+        status.content = Some(typed(content));
+        (status.digest, status.size) = (Some(digest), Some(100));
+        release
+    }
+
+    /// The runtime does not take it.
+    pub(super) fn refused(self, reason: Option<&str>, message: &str) -> Self {
+        self.judged(ProofState::Failed, reason, Some(message))
+    }
+
+    fn judged(mut self, state: ProofState, reason: Option<&str>, message: Option<&str>) -> Self {
+        let proof = Proof {
+            state,
+            reason: reason.map(str::to_owned),
+            message: message.map(str::to_owned),
+            runtime: None,
+        };
+        self.status.get_or_insert_default().proof = Some(proof);
+        self
+    }
+
+    /// To another worker of its account.
+    pub(super) fn bound_to(mut self, script: &str) -> Self {
+        self.spec.template.bindings.push(Binding {
+            name: format!("TO_{}", script.to_uppercase()),
+            service: Some(ServiceTarget {
+                script_name: script.to_owned(),
+                entrypoint: None,
+            }),
+            ..Binding::default()
+        });
+        self
+    }
+
+    pub(super) fn labelled(mut self, key: &str, value: &str) -> Self {
+        let labels = self.metadata.labels.get_or_insert_with(BTreeMap::new);
+        labels.insert(key.to_owned(), value.to_owned());
+        self
+    }
+
+    /// By code that is in no ConfigMap: behind a URL, or in an image that a build has pushed.
+    pub(super) fn fetched(mut self, image: Option<&str>) -> Self {
+        let content = self.status.get_or_insert_default().content.get_or_insert_default();
+        content.config_map = None;
+        content.image = image.map(str::to_owned);
+        self
+    }
+}
+
 /// The request that creates an object.
 pub(super) fn request(object: &Value) -> Value {
     let api_version = object["apiVersion"].as_str().expect("the fixture has one");
@@ -145,8 +255,7 @@ impl Around {
 
 fn all<K: DeserializeOwned>(objects: &[Value], kind: &str) -> Vec<Arc<K>> {
     let objects = objects.iter().filter(|object| object["kind"] == kind);
-    let objects = objects.map(|object| serde_json::from_value(object.clone()).expect("the fixture is of its kind"));
-    objects.map(Arc::new).collect()
+    objects.map(|object| Arc::new(typed(object.clone()))).collect()
 }
 
 impl Known for Around {

@@ -44,3 +44,17 @@ impl Known for () {
         None
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_an_api_server_nothing_is_known_to_be_missing() {
+        let nothing: &dyn Known = &();
+        assert!(nothing.accounts("default").is_none());
+        assert!(nothing.deployments("default").is_none());
+        assert!(nothing.releases("default").is_none());
+        assert_eq!((nothing.runtime_version(), nothing.own_user()), (None, None));
+    }
+}

@@ -17,3 +17,20 @@ pub fn health(isolation: Isolation, worker_number: i32) -> i32 {
         Isolation::Worker => worker_number + HEALTH_OFFSET,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_port_of_a_process_is_another_ones() {
+        let workers = || FIRST..FIRST + 500;
+        let apart: BTreeSet<_> = workers().map(|port| health(Isolation::Worker, port)).collect();
+        assert_eq!(apart.len(), 500, "each process has its own");
+        assert!(workers().all(|port| !apart.contains(&port)));
+        let shared: BTreeSet<_> = workers().map(|port| health(Isolation::Account, port)).collect();
+        assert_eq!(shared, BTreeSet::from([8079]));
+    }
+}

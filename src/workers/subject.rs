@@ -95,3 +95,68 @@ fn unknown(request: &AdmissionRequest<'_>) -> Error {
         version: kind.version.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::workers::fixture::{account, bundle, deployment, old_deployment, release, request};
+
+    fn subject(request: &Value) -> Result<Option<Subject>, String> {
+        let text = request.to_string();
+        let request: AdmissionRequest<'_> = serde_json::from_str(&text).expect("the fixture is a request");
+        Subject::of(&request).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_kind_is_known_in_both_versions() {
+        for (object, kind, is_old) in [
+            (deployment("a"), Kind::Deployment, false),
+            (old_deployment("a"), Kind::Deployment, true),
+            (release("a"), Kind::Release, false),
+            (bundle("a"), Kind::Bundle, false),
+            (account("a"), Kind::Account, false),
+        ] {
+            assert_eq!(subject(&request(&object)), Ok(Some(Subject { kind, is_old })));
+        }
+    }
+
+    #[test]
+    fn only_what_writes_an_object_is_decided_about() {
+        for (operation, sub_resource, decided) in [
+            ("CREATE", "", true),
+            ("UPDATE", "", true),
+            ("UPDATE", "status", false),
+            ("DELETE", "", false),
+            ("CONNECT", "", false),
+        ] {
+            let mut request = request(&deployment("a"));
+            request["operation"] = json!(operation);
+            request["subResource"] = json!(sub_resource);
+            let found = subject(&request).expect("is ours");
+            assert_eq!(found.is_some(), decided, "{operation} {sub_resource}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_ours_is_named() {
+        for (field, value, expected) in [
+            (
+                "kind",
+                "WorkerRelease",
+                "WorkerRelease of api.worker-deployment/v1beta1",
+            ),
+            ("kind", "Pod", "Pod of api.worker-deployment/v1beta1"),
+            ("group", "apps", "WorkerDeployment of apps/v1beta1"),
+            ("version", "v1", "WorkerDeployment of api.worker-deployment/v1"),
+        ] {
+            let mut request = request(&deployment("a"));
+            request["kind"][field] = json!(value);
+            request["operation"] = json!("DELETE");
+            let error = subject(&request).unwrap_err();
+            let expected = format!("stationmaster has no rules for {expected}, ");
+            assert!(error.starts_with(&expected), "{error}");
+        }
+    }
+}

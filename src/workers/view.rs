@@ -96,3 +96,81 @@ fn without_nulls(value: Value) -> Value {
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn view(object: &Value) -> View {
+        let text = object.to_string();
+        View::of(&serde_json::from_str(&text).expect("an object")).expect("a view")
+    }
+
+    #[test]
+    fn what_is_null_is_absent_and_lists_keep_their_places() {
+        let spec = json!({"a": null, "b": {"c": null, "d": [null, {"e": null}, 1]}, "f": ""});
+        let expected = json!({"b": {"d": [null, {}, 1]}, "f": ""});
+        assert_eq!(view(&json!({"spec": spec})).spec, expected);
+    }
+
+    #[test]
+    fn what_an_object_lacks_is_empty() {
+        let empty = View {
+            metadata: Metadata::default(),
+            spec: json!({}),
+        };
+        for object in [
+            json!({}),
+            json!({"metadata": {}, "spec": {}}),
+            json!({"metadata": null, "spec": null}),
+        ] {
+            assert_eq!(view(&object), empty);
+        }
+        assert_eq!(
+            (empty.account(), empty.annotation("a"), empty.is_dying()),
+            (None, None, false)
+        );
+    }
+
+    #[test]
+    fn an_empty_label_names_no_account() {
+        for (labels, expected) in [
+            (json!({"accounts": "1234"}), Some("1234")),
+            (json!({"accounts": ""}), None),
+            (json!({"account": "1234"}), None),
+            (json!(null), None),
+        ] {
+            let view = view(&json!({"metadata": {"labels": labels}}));
+            assert_eq!(view.account(), expected);
+        }
+    }
+
+    #[test]
+    fn annotations_and_deletion_are_read() {
+        let metadata = json!({"annotations": {"a": "b"}, "deletionTimestamp": "2026-01-01T00:00:00Z"});
+        let view = view(&json!({"metadata": metadata}));
+        assert_eq!((view.annotation("a"), view.annotation("b")), (Some("b"), None));
+        assert!(view.is_dying());
+    }
+
+    #[test]
+    fn only_a_controller_controls() {
+        let owner = |kind: &str, controller: Value| json!({"apiVersion": "v1", "kind": kind, "name": "a", "uid": "u", "controller": controller});
+        for (owners, expected) in [
+            (json!([owner("WorkerAccount", json!(true))]), true),
+            (json!([owner("WorkerAccount", json!(false))]), false),
+            (json!([owner("WorkerAccount", json!(null))]), false),
+            (json!([owner("Other", json!(true))]), false),
+            (
+                json!([owner("WorkerAccount", json!(false)), owner("Other", json!(true))]),
+                false,
+            ),
+            (json!([]), false),
+        ] {
+            let view = view(&json!({"metadata": {"ownerReferences": owners}}));
+            assert_eq!(view.is_controlled_by("WorkerAccount"), expected, "{owners}");
+        }
+    }
+}

@@ -212,3 +212,6 @@ fn age(deployment: &WorkerDeployment) -> (i64, &str) {
     let created = created.map_or(i64::MAX, |time| time.0.as_second());
     (created, deployment.metadata.name.as_deref().unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests;

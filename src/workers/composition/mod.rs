@@ -315,3 +315,6 @@ fn digest(files: &BTreeMap<String, String>, chosen: &[Chosen<'_>]) -> String {
     }
     hexadecimals(&hash.finalize())
 }
+
+#[cfg(test)]
+mod tests;

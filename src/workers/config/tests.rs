@@ -230,3 +230,34 @@ fn a_worker_may_be_called_internet() {
         "service and socket"
     );
 }
+
+#[test]
+fn flags_are_told_in_their_order() {
+    let mut template = template("a");
+    template.compatibility_flags = vec!["nodejs_compat".to_owned(), "a\"b".to_owned()];
+    let modules = main_module();
+    for files in [
+        files(&[configured(&template, &modules, 8080)], Isolation::Account),
+        alone(&configured(&template, &modules, 8080)),
+    ] {
+        let text = bare(&files, FILE);
+        let expected = r#"compatibilityFlags = ["nodejs_compat", "a\"b"],"#;
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[test]
+fn two_bindings_to_a_worker_apart_lead_to_one_address() {
+    let (mut a, b, modules) = (template("a"), template("b"), main_module());
+    a.bindings = vec![service("B", "b", None), service("ADMIN", "b", Some("Admin"))];
+    let workers = [configured(&a, &modules, 8080), configured(&b, &modules, 8081)];
+    let text = bare(&files(&workers, Isolation::Worker), "a.capnp");
+    assert_eq!(text.matches(r#"address = "127.0.0.1:8081""#).count(), 1, "{text}");
+}
+
+#[test]
+fn no_workers_are_one_process_or_none() {
+    let text = bare(&files(&[], Isolation::Account), FILE);
+    assert!(text.contains(r#"service = "stationmaster.health"),"#), "{text}");
+    assert_eq!(files(&[], Isolation::Worker), BTreeMap::new());
+}

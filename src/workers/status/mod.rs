@@ -263,3 +263,6 @@ pub fn transitions(before: &WorkerDeploymentStatus, next: &WorkerDeploymentStatu
     }
     all
 }
+
+#[cfg(test)]
+mod tests;

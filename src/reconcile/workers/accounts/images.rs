@@ -137,3 +137,53 @@ pub(super) async fn purge(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::workers::{Content, WorkerReleaseSpec, WorkerReleaseStatus};
+
+    fn release(name: &str, image: Option<&str>) -> Arc<WorkerRelease> {
+        let mut release = WorkerRelease::new(name, WorkerReleaseSpec::default());
+        let content = Content {
+            image: image.map(str::to_owned),
+            ..Content::default()
+        };
+        release.status = Some(WorkerReleaseStatus {
+            content: Some(content),
+            ..WorkerReleaseStatus::default()
+        });
+        Arc::new(release)
+    }
+
+    fn code(image: &str, release: &str) -> PushedImage {
+        PushedImage {
+            image: image.to_owned(),
+            release: Some(release.to_owned()),
+            ..PushedImage::default()
+        }
+    }
+
+    #[test]
+    fn each_image_of_code_is_noted_once_after_what_is_known() {
+        let bundle = PushedImage {
+            image: "r@sha256:0".to_owned(),
+            digest: Some("sha256:d".to_owned()),
+            ..PushedImage::default()
+        };
+        let mut images = vec![bundle.clone()];
+        let unbuilt = Arc::new(WorkerRelease::new("unbuilt", WorkerReleaseSpec::default()));
+        let releases = [
+            release("a-1", Some("r@sha256:1")),
+            release("small", None),
+            unbuilt,
+            release("b-1", Some("r@sha256:1")),
+            release("c-1", Some("r@sha256:2")),
+        ];
+        for _ in 0..2 {
+            note_code(&mut images, &releases);
+            let expected = [bundle.clone(), code("r@sha256:1", "a-1"), code("r@sha256:2", "c-1")];
+            assert_eq!(images, expected);
+        }
+    }
+}

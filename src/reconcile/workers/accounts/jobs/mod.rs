@@ -272,3 +272,6 @@ async fn permissions(namespace: &str, ctx: &Context) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
