@@ -6,6 +6,7 @@ use crate::api::names::reason;
 use crate::api::workers::{ProofState, WorkerAccount, WorkerDeployment, WorkerRelease};
 
 use super::prefix::env_prefix;
+use super::release::is_of;
 
 /// One worker of an account, as it is observed.
 #[derive(Clone, Copy)]
@@ -31,6 +32,8 @@ pub struct Choice<'a> {
     pub release: Option<&'a WorkerRelease>,
     /// Why that is not the one that is asked for.
     pub fault: Option<Fault>,
+    /// The release that served, where it still may.
+    fallback: Option<&'a WorkerRelease>,
 }
 
 /// Releases that were proved not to run with the others, by their name.
@@ -44,8 +47,9 @@ impl<'a> Choice<'a> {
     /// Takes the release back: the one that served takes its place, if it is another one.
     fn withdraw(&mut self, fault: Fault) {
         let withdrawn = self.release.and_then(|release| release.metadata.name.as_deref());
-        let serving = self.candidate.serving.filter(|serving| is_proved(serving));
-        self.release = serving.filter(|serving| serving.metadata.name.as_deref() != withdrawn);
+        self.release = self
+            .fallback
+            .filter(|served| served.metadata.name.as_deref() != withdrawn);
         self.fault.get_or_insert(fault);
     }
 }
@@ -77,7 +81,7 @@ pub fn choose<'a>(account: &WorkerAccount, candidates: &[Candidate<'a>], refused
             names.insert(script);
             prefixes.insert(env_prefix(script), script);
         }
-        choices.push(first(account, candidate, fault));
+        choices.push(first(account, candidate, fault, refused));
     }
     for choice in &mut choices {
         if let Some(text) = choice
@@ -86,10 +90,6 @@ pub fn choose<'a>(account: &WorkerAccount, candidates: &[Candidate<'a>], refused
         {
             choice.withdraw((reason::COMPOSITION_FAILED, text.clone()));
         }
-        let name = choice.release.and_then(|release| release.metadata.name.as_deref());
-        if name.is_some_and(|name| refused.contains_key(name)) {
-            choice.release = None;
-        }
     }
     while withdraw_unbound(&mut choices) {}
     choices.sort_by_key(Choice::script);
@@ -97,11 +97,21 @@ pub fn choose<'a>(account: &WorkerAccount, candidates: &[Candidate<'a>], refused
 }
 
 /// What is asked for, or else what served.
-fn first<'a>(account: &WorkerAccount, candidate: Candidate<'a>, taken: Option<Fault>) -> Choice<'a> {
+fn first<'a>(account: &WorkerAccount, candidate: Candidate<'a>, taken: Option<Fault>, refused: &Refused) -> Choice<'a> {
     let mut choice = Choice {
         candidate,
         release: None,
         fault: taken,
+        fallback: candidate.serving.filter(|served| {
+            let is_refused = served
+                .metadata
+                .name
+                .as_ref()
+                .is_some_and(|name| refused.contains_key(name));
+            // A worker that is renamed leaves its old name to others.
+            let is_own = is_of(served, candidate.deployment);
+            is_own && is_proved(served) && is_selected(account, served) && !is_refused
+        }),
     };
     if choice.fault.is_some() {
         return choice;

@@ -271,6 +271,18 @@ fn only_what_the_selector_selects_serves() {
 }
 
 #[test]
+fn what_is_not_selected_leaves_what_serves_if_that_is() {
+    let stable = json!({"workerReleaseSelector": {"matchLabels": {"track": "stable"}}});
+    let with = |serving: WorkerRelease| asking(worker("a"), version("a", 2).proved()).serving(serving);
+    let selected = version("a", 1).proved().labelled("track", "stable");
+    assert_eq!(chosen(stable.clone(), &[with(selected)]), ["a: a-1, NotSelected"]);
+    for serving in [version("a", 1), version("a", 2)] {
+        let told = chosen(stable.clone(), &[with(serving.proved())]);
+        assert_eq!(told, ["a: none, NotSelected"]);
+    }
+}
+
+#[test]
 fn without_its_secret_a_release_does_not_begin_to_serve_and_does_not_stop() {
     let started = updated("a").without_secret();
     assert_eq!(chosen(json!({}), &[started]), ["a: a-1, SecretNotFound"]);
@@ -307,6 +319,14 @@ fn what_does_not_run_with_the_others_leaves_what_served() {
     assert_eq!(faults(json!({}), &workers, &refused(&["b-2", "b-1"])), ["b-2 throws"]);
     let running = asking(worker("a"), version("a", 1).proved()).serving(version("a", 1).proved());
     assert_eq!(chosen_without(&["a-1"], &[running]), ["a: none, CompositionFailed"]);
+}
+
+#[test]
+fn what_served_and_is_refused_serves_under_no_pretext() {
+    let building = asking(worker("a"), version("a", 2)).serving(version("a", 1).proved());
+    assert_eq!(chosen_without(&["a-1"], &[building]), ["a: none, Building"]);
+    let unbound = asking(worker("a"), version("a", 2).proved().bound_to("nobody")).serving(version("a", 1).proved());
+    assert_eq!(chosen_without(&["a-1"], &[unbound]), ["a: none, ProofFailed"]);
 }
 
 #[test]
@@ -360,6 +380,16 @@ fn what_is_withdrawn_leaves_what_served_if_that_is_not_bound_to_nobody_too() {
         chosen(json!({}), &[building]),
         ["a: none, Building"],
         "the first fault stays"
+    );
+}
+
+#[test]
+fn a_worker_that_is_renamed_does_not_serve_on_under_its_old_name() {
+    let renamed = asking(worker("b").named("x"), version("b", 1)).serving(version("a", 1).proved());
+    let successor = asking(worker("a").named("y"), version("a", 2).proved());
+    assert_eq!(
+        chosen(json!({}), &[renamed, successor]),
+        ["y: a-2", "x: none, Building"]
     );
 }
 
