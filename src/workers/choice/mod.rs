@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::names::reason;
-use crate::api::workers::{ProofState, WorkerAccount, WorkerDeployment, WorkerRelease};
+use crate::api::workers::{Proof, ProofState, WorkerAccount, WorkerDeployment, WorkerRelease};
 
 use super::prefix::env_prefix;
 use super::release::is_of;
@@ -140,12 +140,15 @@ fn fault(account: &WorkerAccount, candidate: &Candidate<'_>) -> Option<Fault> {
     let proof = wanted.status.as_ref().and_then(|status| status.proof.as_ref());
     match proof {
         Some(proof) if proof.state == ProofState::Passed => None,
-        Some(proof) => {
-            let message = proof.message.clone().unwrap_or_default();
-            Some((known_reason(proof.reason.as_deref()), message))
-        }
+        Some(proof) => Some(refusal(proof)),
         None => Some((reason::BUILDING, "the release is being built and proved".to_owned())),
     }
+}
+
+/// What a proof that failed says.
+pub(super) fn refusal(proof: &Proof) -> Fault {
+    let message = proof.message.clone().unwrap_or_default();
+    (known_reason(proof.reason.as_deref()), message)
 }
 
 /// Reasons are constants; one that a later version wrote is told in general.

@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::choice::Fault;
+use super::choice::{Fault, refusal};
 use crate::api::names::{condition_type, event, reason};
 use crate::api::workers::{
     ComposedProof, ProofState, PushedImage, WorkerAccount, WorkerAccountStatus, WorkerBundle, WorkerDeployment,
@@ -118,7 +118,10 @@ fn built(observed: &Observed<'_>) -> (&'static str, &'static str, String) {
         (Some(proof), _) if proof.state == ProofState::Passed => {
             ("True", reason::PROVED, "the runtime takes it".to_owned())
         }
-        (Some(_), Some((reason, text))) => ("False", reason, text.clone()),
+        (Some(proof), _) => {
+            let (reason, text) = refusal(proof);
+            ("False", reason, text)
+        }
         (None, Some((reason, text))) if observed.wanted.is_none() => ("False", reason, text.clone()),
         _ => {
             let text = observed.progress.unwrap_or("the release is being built and proved");

@@ -91,6 +91,7 @@ fn built_is_the_proof_of_what_is_asked_for() {
         (Some(&proved), None, "True/Proved"),
         (Some(&proved), fault(reason::COMPOSITION_FAILED), "True/Proved"),
         (Some(&refused), fault(reason::PROOF_TIMED_OUT), "False/ProofTimedOut"),
+        (Some(&refused), fault(reason::NAME_TAKEN), "False/ProofTimedOut"),
         (None, fault(reason::RELEASE_NOT_FOUND), "False/ReleaseNotFound"),
         (None, None, "Unknown/Building"),
     ] {
@@ -105,6 +106,21 @@ fn built_is_the_proof_of_what_is_asked_for() {
             "{told}, not {expected}"
         );
     }
+}
+
+#[test]
+fn a_failed_proof_is_told_in_the_runtimes_words_whatever_else_is_wrong() {
+    let refused = version("a", 2).refused(None, "service a: Uncaught");
+    let taken = fault(reason::NAME_TAKEN);
+    let observed = Observed {
+        wanted: Some(&refused),
+        fault: Some(&taken),
+        ..NOTHING
+    };
+    let status = deployment(&worker("a"), &observed, &at(1));
+    assert_eq!(message(&status, "Built"), "service a: Uncaught");
+    assert_eq!(message(&status, "Ready"), "as it was told");
+    assert_eq!(message(&status, "Degraded"), "as it was told");
 }
 
 #[test]
