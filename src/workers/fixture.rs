@@ -180,6 +180,12 @@ impl WorkerRelease {
         self
     }
 
+    /// All its modules together.
+    pub(super) fn of_bytes(mut self, size: i64) -> Self {
+        self.status.get_or_insert_default().size = Some(size);
+        self
+    }
+
     /// To another worker of its account.
     pub(super) fn bound_to(mut self, script: &str) -> Self {
         self.spec.template.bindings.push(Binding {

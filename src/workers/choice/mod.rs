@@ -1,10 +1,13 @@
 //! Which release of each worker of an account is to serve: the one that is wanted, if it can; else the one that served.
 
+mod bytes;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::api::names::reason;
 use crate::api::workers::{Proof, ProofState, WorkerAccount, WorkerDeployment, WorkerRelease};
 
+use self::bytes::withdraw_too_large;
 use super::prefix::env_prefix;
 use super::release::is_of;
 
@@ -91,7 +94,7 @@ pub fn choose<'a>(account: &WorkerAccount, candidates: &[Candidate<'a>], refused
             choice.withdraw((reason::COMPOSITION_FAILED, text.clone()));
         }
     }
-    while withdraw_unbound(&mut choices) {}
+    while withdraw_unbound(&mut choices) || withdraw_too_large(account, &mut choices) {}
     choices.sort_by_key(Choice::script);
     choices
 }

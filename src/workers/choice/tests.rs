@@ -205,6 +205,88 @@ fn workers_beyond_the_quota_do_not_serve_and_the_oldest_do() {
     assert_eq!(text, ["the account may have 1 workers, and has them"]);
 }
 
+/// Whose workers came in the order of their names, with the bytes of what is asked for, and of what served.
+fn chosen_of_bytes(limit: Option<i64>, workers: &[(&str, i64, Option<i64>)]) -> Vec<String> {
+    let workers = workers
+        .iter()
+        .zip(1..)
+        .map(|(&(script, wanted, served), second)| Worker {
+            serving: served.map(|size| version(script, 1).proved().of_bytes(size)),
+            ..asking(
+                worker(script).created_at(second),
+                version(script, 2).proved().of_bytes(wanted),
+            )
+        });
+    let workers: Vec<_> = workers.collect();
+    chosen(json!({"quota": {"bundleBytes": limit}}), &workers)
+}
+
+#[test]
+fn of_workers_with_too_many_bytes_the_youngest_that_grows_goes_without() {
+    let all = ["a: a-2", "b: b-2", "c: c-2"];
+    for (limit, workers, expected) in [
+        (None, [("a", 5, None), ("b", 5, None), ("c", 5, None)], all),
+        (Some(15), [("a", 5, None), ("b", 5, None), ("c", 5, None)], all),
+        (
+            Some(14),
+            [("a", 5, None), ("b", 5, None), ("c", 5, None)],
+            ["a: a-2", "b: b-2", "c: none, QuotaExceeded"],
+        ),
+        (
+            Some(14),
+            [("a", 6, Some(5)), ("b", 5, None), ("c", 4, Some(4))],
+            ["a: a-2", "b: none, QuotaExceeded", "c: c-2"],
+        ),
+        (
+            Some(14),
+            [("a", 6, Some(5)), ("b", 5, Some(5)), ("c", 4, Some(5))],
+            ["a: a-1, QuotaExceeded", "b: b-2", "c: c-2"],
+        ),
+        (
+            Some(9),
+            [("a", 5, Some(5)), ("b", 3, Some(5)), ("c", 4, Some(4))],
+            ["a: a-2", "b: b-2", "c: none, QuotaExceeded"],
+        ),
+        (
+            Some(0),
+            [("a", 5, Some(5)), ("b", 5, None), ("c", 0, None)],
+            ["a: none, QuotaExceeded", "b: none, QuotaExceeded", "c: c-2"],
+        ),
+    ] {
+        assert_eq!(chosen_of_bytes(limit, &workers), expected, "{limit:?} {workers:?}");
+    }
+    let large = asking(worker("a"), version("a", 1).proved().of_bytes(5));
+    let text = faults(json!({"quota": {"bundleBytes": 4}}), &[large], &Refused::new());
+    let expected =
+        "the workers of the account would have 5 bytes, and may have 4: make one smaller, or have the quota raised";
+    assert_eq!(text, [expected]);
+}
+
+#[test]
+fn what_is_bound_to_a_worker_that_is_too_large_is_withdrawn_and_what_it_leaves_is_free() {
+    let sized = |script: &str, second, release: WorkerRelease| {
+        asking(worker(script).created_at(second), release.proved().of_bytes(5))
+    };
+    let workers = [
+        sized("a", 1, version("a", 1).bound_to("c")),
+        sized("b", 2, version("b", 1)),
+        sized("c", 3, version("c", 1)),
+    ];
+    assert_eq!(
+        chosen(json!({"quota": {"bundleBytes": 14}}), &workers),
+        ["a: none, ProofFailed", "b: b-1", "c: none, QuotaExceeded"]
+    );
+    let workers = [
+        sized("a", 1, version("a", 1)),
+        sized("b", 2, version("b", 1).bound_to("nobody")),
+        sized("c", 3, version("c", 1)),
+    ];
+    assert_eq!(
+        chosen(json!({"quota": {"bundleBytes": 10}}), &workers),
+        ["a: a-1", "b: none, ProofFailed", "c: c-1"]
+    );
+}
+
 #[test]
 fn a_release_that_is_named_and_does_not_exist_leaves_what_serves() {
     let named = || worker("a").pinned("a-9");
