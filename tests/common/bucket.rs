@@ -82,6 +82,16 @@ impl S3 {
         self.put_as(bucket, key, content, None).await;
     }
 
+    /// The same of several, outside of any runtime.
+    pub fn put_all(&self, bucket: &str, objects: &[(&str, &str)]) {
+        let puts = async {
+            for (key, content) in objects {
+                self.put(bucket, key, (*content).to_owned()).await;
+            }
+        };
+        tokio::runtime::Runtime::new().unwrap().block_on(puts);
+    }
+
     /// The same with a content type.
     pub async fn put_as(&self, bucket: &str, key: &str, content: impl Into<PutPayload>, content_type: Option<&str>) {
         let mut attributes = Attributes::new();

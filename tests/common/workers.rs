@@ -6,12 +6,18 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use super::bucket::{ACCESS_KEY_ID, S3, SECRET_ACCESS_KEY};
 use super::cluster::{ControlPlane, eventually};
+use super::server::Server;
 
 /// The image that workers and builds run in.
 pub const RUNTIME: &str = "docker.io/library/stationmaster-worker-runtime:dev";
 /// Name of the account of every test.
 pub const ACCOUNT: &str = "1234";
+/// This machine, as pods reach it.
+pub const BRIDGE: &str = "10.244.0.1";
+/// Secret of an account with what its S3 server wants to see.
+pub const KEYS: &str = "s3-keys";
 
 /// The node with our CRDs and the runtime image, while no `make run` of this checkout uses it.
 pub fn node() -> (File, ControlPlane) {
@@ -54,6 +60,12 @@ pub fn flags_with_workerd() -> Vec<String> {
     flags().into_iter().chain([own]).collect()
 }
 
+/// A server with these flags.
+pub fn serving(plane: &ControlPlane, flags: &[String]) -> Server {
+    let flags: Vec<_> = flags.iter().map(String::as_str).collect();
+    Server::start(plane, &flags)
+}
+
 /// A namespace of a test's own, and the account in it.
 pub struct Account<'p> {
     pub plane: &'p ControlPlane,
@@ -63,12 +75,36 @@ pub struct Account<'p> {
 impl<'p> Account<'p> {
     /// Makes the account; `spec` is what it says besides.
     pub fn new(plane: &'p ControlPlane, spec: &Value) -> Self {
+        Self::new_in(plane, plane.namespace(), spec)
+    }
+
+    /// A namespace whose account somebody else makes.
+    pub fn nobody(plane: &'p ControlPlane) -> Self {
         let namespace = plane.namespace();
+        Self { plane, namespace }
+    }
+
+    /// An account whose `s3://` URLs lead to a server, with its keys.
+    pub fn with_storage(plane: &'p ControlPlane, s3: &S3) -> Self {
+        let namespace = plane.namespace();
+        let keys = json!({
+            "apiVersion": "v1", "kind": "Secret", "metadata": {"name": KEYS},
+            "stringData": {"accessKeyId": ACCESS_KEY_ID, "secretAccessKey": SECRET_ACCESS_KEY},
+        });
+        plane.apply_in(&namespace, &keys.to_string());
+        let storage = json!({"endpoint": s3.endpoint(), "secretName": KEYS});
+        Self::new_in(plane, namespace, &json!({"storage": storage}))
+    }
+
+    fn new_in(plane: &'p ControlPlane, namespace: String, spec: &Value) -> Self {
         let account = json!({
             "apiVersion": "api.worker-account/v1beta1", "kind": "WorkerAccount", "metadata": {"name": ACCOUNT},
             "spec": spec,
         });
-        plane.apply_in(&namespace, &account.to_string());
+        // Whoever applies another manifest of it takes nothing away that only this one says.
+        let create = ["-n", &namespace, "create", "-f", "-"];
+        let created = plane.try_kubectl(&create, &account.to_string());
+        assert!(created.status.success(), "{created:?}");
         Self { plane, namespace }
     }
 
@@ -116,9 +152,9 @@ impl<'p> Account<'p> {
     /// Where a worker answers from this machine, once it has a port: kube-proxy leads to its Service from here too.
     pub fn address(&self, script: &str) -> String {
         eventually("a port of the worker", || {
-            let service = self.get("service", &format!("workers-{ACCOUNT}"));
+            let bundle = self.all("workerbundles").pop()?;
+            let service = self.get("service", bundle["metadata"]["name"].as_str()?);
             let ip = service["spec"]["clusterIP"].as_str()?;
-            let bundle = self.get("workerbundle", &format!("workers-{ACCOUNT}"));
             let workers = bundle["spec"]["workers"].as_array()?.clone();
             let worker = workers.iter().find(|worker| worker["workerName"] == script)?.clone();
             Some(format!("http://{ip}:{}/", worker["workerNumber"]))
@@ -131,6 +167,28 @@ impl<'p> Account<'p> {
         eventually(&format!("the answer {wanted:?} of {script}"), || {
             ask(&address).filter(|answer| answer == wanted)
         });
+    }
+
+    /// Waits until the worker answers JSON that is wanted.
+    pub fn tells(&self, script: &str, is_wanted: impl Fn(&Value) -> bool) -> Value {
+        let address = self.address(script);
+        let mut last = None;
+        eventually(&format!("an answer of {script}"), || {
+            let told: Value = serde_json::from_str(&ask(&address)?).ok()?;
+            if last.as_ref() != Some(&told) {
+                eprintln!("{script}: {told}");
+                last = Some(told.clone());
+            }
+            is_wanted(&told).then_some(told)
+        })
+    }
+
+    /// Changes fields of a WorkerDeployment.
+    pub fn change(&self, script: &str, change: &Value) {
+        let patch = change.to_string();
+        let arguments = ["-n", &self.namespace, "patch", "workerdeployment", script];
+        self.plane
+            .kubectl(&[&arguments[..], &["--type=merge", "-p", &patch]].concat());
     }
 }
 
