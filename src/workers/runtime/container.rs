@@ -139,6 +139,8 @@ fn mounts(spec: &WorkerBundleSpec, workers: &[&BundleWorker]) -> Vec<Value> {
 /// Adds the probes. None runs a worker's code, and an endless loop in one keeps all of its process from answering.
 fn probe(container: &mut Value, spec: &WorkerBundleSpec, worker: &BundleWorker) {
     let number = worker.worker_number;
+    // A pod is ready only if all of its containers are: one worker's loop would take the others out of the Service.
+    let is_of_one = spec.digest.is_some() && spec.isolation == Isolation::Worker;
     let action = match &spec.digest {
         Some(_) => (
             "httpGet",
@@ -152,11 +154,16 @@ fn probe(container: &mut Value, spec: &WorkerBundleSpec, worker: &BundleWorker) 
         ("livenessProbe", (5, 3)),
     ] {
         let (period, failures) = timing;
+        if is_of_one && name == "readinessProbe" {
+            continue;
+        }
         container[name] = json!({
             "periodSeconds": period, "failureThreshold": failures, "timeoutSeconds": 2, "successThreshold": 1,
         });
         container[name][action.0] = action.1.clone();
     }
+    // Whoever loops drains nothing, and does not hear that it is to end.
+    container["livenessProbe"]["terminationGracePeriodSeconds"] = json!(1);
 }
 
 #[cfg(test)]
@@ -175,6 +182,9 @@ mod tests {
                 "periodSeconds": period, "failureThreshold": failures, "timeoutSeconds": 2, "successThreshold": 1,
             });
             probe[action] = target.clone();
+            if name == "livenessProbe" {
+                probe["terminationGracePeriodSeconds"] = json!(1);
+            }
             (name, probe)
         })
     }
@@ -244,10 +254,10 @@ mod tests {
             container["image"] = json!("bundle:1");
             container["command"] = json!(["/workerd", "serve", format!("/bundle/config/{script}.capnp")]);
             container["ports"] = json!([port(script, number)]);
-            with(
-                container,
-                probes("httpGet", &json!({"path": "/", "port": number + 10_000})),
-            )
+            let probes = probes("httpGet", &json!({"path": "/", "port": number + 10_000}));
+            let mut container = with(container, probes);
+            container.as_object_mut().expect("a container").remove("readinessProbe");
+            container
         };
         let modules = |folder: &str| {
             let modules = pod::modules_mount(folder);
