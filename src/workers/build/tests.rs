@@ -153,7 +153,7 @@ fn a_composition_is_proved_or_pushed_or_both() {
     let [push, pull] = volumes_of_registry();
     let (prove, publish) = (step(PROVE, &[]), step(PUBLISH, &[&*push, &*pull]));
     let job = composed(true, None);
-    assert_eq!(reach(&job, "containers"), [prove.clone()]);
+    assert_eq!(reach(&job, "containers"), std::slice::from_ref(&prove));
     let job = composed(true, Some("t"));
     assert_eq!(reach(&job, "containers"), [prove, publish.clone()]);
     let command = container(&job, PUBLISH)["command"].clone();
