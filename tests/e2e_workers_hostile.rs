@@ -6,7 +6,7 @@ mod common;
 use std::net::Ipv4Addr;
 
 use common::bucket::{S3, SECRET_ACCESS_KEY};
-use common::cluster::eventually;
+use common::cluster::{ControlPlane, eventually};
 use common::neighbour::{Neighbour, ok, redirect};
 use common::workers::{Account, BRIDGE, flags, node, saying, serving, worker};
 use serde_json::{Value, json};
@@ -36,8 +36,8 @@ const TRIES: &str = r"
 const [fs, process, sockets, workers, child] = await Promise.all(
   ['node:fs', 'node:process', 'cloudflare:sockets', 'cloudflare:workers', 'node:child_process'].map(
     (name) => import(name).catch(() => ({}))));
-const reached = async (hostname, port) => {
-  const socket = sockets.connect({ hostname, port });
+const reached = async (place) => {
+  const socket = sockets.connect(place);
   await Promise.race([socket.opened, new Promise((_, no) => setTimeout(() => no(new Error('no answer')), 1500))]);
   return 'connected';
 };
@@ -50,7 +50,7 @@ async function tried(env) {
   await Promise.all([
     ...targets.files.map((file) => attempt(file, () => fs.readFileSync(file))),
     ...targets.urls.map((url) => attempt(url, () => fetched(url))),
-    ...targets.sockets.map(([host, port]) => attempt(`${host}:${port}`, () => reached(host, port))),
+    ...targets.sockets.map((place) => attempt(place, () => reached(place))),
     attempt('other', () => import('victim')),
     attempt('child', () => child.execSync('/workerd --version')),
   ]);
@@ -70,14 +70,19 @@ throw new Error('TOLD ' + JSON.stringify({ ...told, refused: Object.keys(refused
 
 /// What is around the pods.
 struct Surroundings {
+    /// The API server as the node has it, and as its Service has it: `HOST:PORT`.
+    api: [String; 2],
     s3: S3,
     private: [Neighbour; 2],
     public: Neighbour,
 }
 
 impl Surroundings {
-    fn new() -> Self {
+    fn new(plane: &ControlPlane) -> Self {
+        let server = ["config", "view", "-o", "jsonpath={.clusters[0].cluster.server}"];
+        let server = plane.kubectl(&server).replace("https://", "");
         Self {
+            api: [server, "10.96.0.1:443".to_owned()],
             s3: S3::start_at(BRIDGE, &["code"]),
             private: [
                 Neighbour::at(BRIDGE.parse().unwrap(), ok(PRIVATE)),
@@ -92,6 +97,8 @@ impl Surroundings {
         let mut urls: Vec<_> = self.private.iter().map(Neighbour::url).collect();
         urls.extend([self.s3.endpoint(), self.public.url()]);
         urls.push("http://169.254.169.254/latest/meta-data/".to_owned());
+        // Whoever asks it so is told that this is wrong, which is an answer.
+        urls.extend(self.api.iter().map(|api| format!("http://{api}/")));
         for host in [
             BRIDGE,
             "10.96.0.1",
@@ -104,17 +111,17 @@ impl Surroundings {
             urls.push(format!("http://{host}:8079/"));
             urls.push(format!("http://{host}:8080/"));
         }
-        let mut sockets = vec![
-            json!(["10.96.0.1", 443]),
-            json!(["127.0.0.1", 8080]),
-            json!(["127.0.0.1", 8079]),
-        ];
-        sockets.extend(
-            self.private
-                .iter()
-                .map(|private| json!([private.host(), private.port()])),
-        );
+        let mut sockets = self.places();
+        sockets.extend(["127.0.0.1:8080".to_owned(), "127.0.0.1:8079".to_owned()]);
         json!({"files": FILES, "urls": urls, "sockets": sockets})
+    }
+
+    /// `HOST:PORT` of everything that listens.
+    fn places(&self) -> Vec<String> {
+        let mut urls: Vec<_> = self.private.iter().map(Neighbour::url).collect();
+        urls.push(self.s3.endpoint());
+        let listening = urls.iter().map(|url| url.split('/').nth(2).unwrap().to_owned());
+        listening.chain(self.api.iter().cloned()).collect()
     }
 
     /// How many places that are.
@@ -131,12 +138,7 @@ impl Surroundings {
     /// Nobody has come, though whoever is not kept from it would have.
     fn were_out_of_reach(&self, account: &Account<'_>) {
         assert_eq!(self.private.each_ref().map(Neighbour::asked), [0, 0]);
-        let mut places: Vec<_> = self.private.iter().map(Neighbour::url).collect();
-        places.extend([self.s3.endpoint(), "https://10.96.0.1:443/".to_owned()]);
-        let places: Vec<_> = places
-            .iter()
-            .map(|url| url.split('/').nth(2).unwrap().replace(':', " "))
-            .collect();
+        let places = self.places();
         assert_eq!(open_from_a_pod(account, &places), places);
     }
 }
@@ -145,7 +147,12 @@ impl Surroundings {
 fn open_from_a_pod(account: &Account<'_>, places: &[String]) -> Vec<String> {
     let tries: Vec<_> = places
         .iter()
-        .map(|place| format!("nc -w 5 {place} </dev/null >/dev/null && echo {place}"))
+        .map(|place| {
+            format!(
+                "nc -w 5 {} </dev/null >/dev/null && echo {place}",
+                place.replace(':', " ")
+            )
+        })
         .collect();
     let container = json!({
         "name": "main", "image": "alpine:latest", "imagePullPolicy": "IfNotPresent",
@@ -188,7 +195,7 @@ fn is_clean(text: &str) {
 fn a_request_gets_nothing_that_is_not_the_workers_own() {
     let (_turn, plane) = node();
     let _server = serving(&plane, &flags());
-    let around = Surroundings::new();
+    let around = Surroundings::new(&plane);
     let account = Account::with_storage(&plane, &around.s3);
     with_secret(&account, ("victim", &saying("victim")), VICTIM, false);
     account.answers("victim", "victim");
@@ -228,7 +235,7 @@ fn thrown(account: &Account<'_>, script: &str) -> Value {
 fn a_build_gets_nothing_to_tell() {
     let (_turn, plane) = node();
     let _server = serving(&plane, &flags());
-    let around = Surroundings::new();
+    let around = Surroundings::new(&plane);
     let account = Account::with_storage(&plane, &around.s3);
     let code = around.code(IN_THE_BUILD);
     around.s3.put_all("code", &[("index.js", &code)]);
@@ -265,7 +272,7 @@ fn is_told_apart(pod: &Value) {
 fn a_url_leads_to_no_address_of_ours() {
     let (_turn, plane) = node();
     let _server = serving(&plane, &flags());
-    let around = Surroundings::new();
+    let around = Surroundings::new(&plane);
     let account = Account::with_storage(&plane, &around.s3);
     let [bridge, link_local] = around.private.each_ref().map(Neighbour::url);
     let redirects = [&bridge, &link_local].map(|url| Neighbour::beside(PUBLIC, redirect(url)));

@@ -52,10 +52,6 @@ impl Neighbour {
         format!("http://{}:{}/", self.address, self.port)
     }
 
-    pub fn host(&self) -> String {
-        self.address.to_string()
-    }
-
     pub fn port(&self) -> u16 {
         self.port
     }
