@@ -1,6 +1,6 @@
 # The only entry point, for people and for CI. `make` alone prints what there is.
 .DEFAULT_GOAL := help
-.PHONY: help run test check build lint crds certs image worker-runtime cluster cluster-down deploy e2e bench clean \
+.PHONY: help run test thorough check build lint crds certs image worker-runtime cluster cluster-down deploy e2e bench clean \
         template-golden FORCE
 
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/stationmaster
@@ -28,6 +28,10 @@ test: ## every test, those on the real API server and the real node included
 e2e: ## only the tests that need a cluster
 	tests/cluster/up --binaries
 	$(CARGO) test --locked $(patsubst tests/%.rs,--test %,$(wildcard tests/e2e_*.rs))
+
+thorough: ## the tests of workers' updates and of killed servers at their full length, which takes 20 minutes
+	tests/cluster/up --binaries
+	THOROUGH=1 $(CARGO) test --locked --test e2e_workers_updates --test e2e_workers_kill -- --nocapture
 
 check: lint ## what CI asks before the tests: format, clippy, docs, licences, unused dependencies, generated files
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --document-private-items

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use common::bucket::S3;
 use common::cluster::{ControlPlane, eventually};
 use common::server::Server;
+use common::thorough;
 use common::workers::{Account, BRIDGE, flags, flags_with_workerd, node, saying, serving, worker};
 use serde_json::{Value, json};
 
@@ -16,8 +17,6 @@ const BUNDLE: &str = "workers-1234";
 const DIGEST: &str = r"{.spec.template.metadata.annotations.workers\.stationmaster\.dev/digest}";
 /// Of the worker that is killed for, one after the other.
 const VERSIONS: [&str; 2] = ["1", "2"];
-/// Kills at any time.
-const KILLS: u16 = 8;
 /// The last of them comes so long after an update, in milliseconds: longer than what it begins.
 const LONGEST: u16 = 5000;
 
@@ -200,7 +199,9 @@ fn killed_at_every_step(mut server: Server, way: &Way<'_>) {
     let account = way.account();
     let ends = VERSIONS.map(|version| way.update(&account, version, || ()));
     let count = steps(&ends[0], way.s3.is_some()).len();
-    for number in 0..count {
+    // All of them take ten minutes, and are for `make thorough`.
+    let stride = if thorough() { 1 } else { 4 };
+    for number in (0..count).step_by(stride) {
         let (account, begin) = (way.account(), Instant::now());
         for (version, end) in VERSIONS.iter().zip(&ends) {
             let step = &steps(end, way.s3.is_some())[number];
@@ -220,7 +221,8 @@ fn killed_at_every_step(mut server: Server, way: &Way<'_>) {
 /// Kills the server at any time of as many updates.
 fn killed_at_any_time(mut server: Server, way: &Way<'_>) {
     let account = way.account();
-    for kill in 1..=KILLS {
+    let kills: u16 = if thorough() { 8 } else { 2 };
+    for kill in 1..=kills {
         let mut random = [0; 2];
         getrandom::fill(&mut random).unwrap();
         let moment = Duration::from_millis((u16::from_le_bytes(random) % LONGEST).into());

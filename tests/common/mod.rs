@@ -39,3 +39,8 @@ pub fn run(command: &str, arguments: &[&str]) {
     let status = std::process::Command::new(command).args(arguments).status().unwrap();
     assert!(status.success(), "{command} {arguments:?}: {status}");
 }
+
+/// Whether tests that repeat something do so as often as it takes to be sure, rather than as often as there is time for.
+pub fn thorough() -> bool {
+    std::env::var_os("THOROUGH").is_some()
+}
