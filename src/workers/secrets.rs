@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use crate::api::names::secret;
 use crate::api::text::hexadecimals;
-use crate::api::workers::WorkerBundleSpec;
+use crate::api::workers::{WorkerAccount, WorkerBundleSpec};
 
 /// Bytes of a key.
 pub const KEY_BYTES: usize = 32;
@@ -32,6 +33,31 @@ pub fn referred(spec: &WorkerBundleSpec) -> BTreeSet<(String, Keys)> {
         whole.chain(single)
     });
     all.collect()
+}
+
+/// Whether no worker may see the Secret: it is ours, or an account of the namespace works with it.
+#[must_use]
+pub fn is_reserved<'a>(accounts: impl IntoIterator<Item = &'a WorkerAccount>, name: &str) -> bool {
+    let is_of = |account: &WorkerAccount| {
+        let spec = &account.spec;
+        let storage = spec.storage.as_ref().map(|storage| &storage.secret_name);
+        let push = spec.image.as_ref().and_then(|image| image.push_secret.as_ref());
+        let pull = spec
+            .pod_template
+            .as_ref()
+            .and_then(|pod| pod.image_pull_secret.as_ref());
+        let own = [storage, push, pull, spec.ingress_tls_secret.as_ref()];
+        own.into_iter().flatten().any(|own| own == name)
+    };
+    name == secret::WORKERS_KEY || accounts.into_iter().any(is_of)
+}
+
+/// What people are told of such a Secret.
+#[must_use]
+pub fn reserved(name: &str) -> String {
+    format!(
+        "Secret {name:?} has keys that the server or an account works with, which no worker may see: name another one"
+    )
 }
 
 /// The digest of values, each with the name of its Secret and its key.
@@ -94,5 +120,23 @@ mod tests {
         let different: BTreeSet<_> = all.iter().collect();
         assert_eq!(different.len(), all.len());
         assert_eq!(all[0], digest(b"1", &values));
+    }
+
+    #[test]
+    fn what_an_account_or_the_server_works_with_is_reserved() {
+        let account: WorkerAccount = serde_json::from_value(serde_json::json!({
+            "apiVersion": "api.worker-account/v1beta1", "kind": "WorkerAccount", "metadata": {"name": "1234"},
+            "spec": {
+                "storage": {"endpoint": "https://s3.example.com", "secretName": "s3"}, "ingressTlsSecret": "tls",
+                "image": {"repository": "registry.example.com/a", "pushSecret": "push"},
+                "podTemplate": {"imagePullSecret": "pull"},
+            },
+        }))
+        .unwrap();
+        for name in ["s3", "push", "pull", "tls", "stationmaster-workers-key"] {
+            assert!(is_reserved([&account], name), "{name}");
+        }
+        assert!(!is_reserved([&account], "own") && !is_reserved([], "s3"));
+        assert!(is_reserved([], "stationmaster-workers-key"));
     }
 }

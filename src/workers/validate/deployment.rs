@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::super::composition;
 use super::super::prefix::env_prefix;
+use super::super::secrets::{is_reserved, reserved};
 use super::super::view::View;
 use super::template::{self, Draft};
 use super::{Context, routes};
@@ -37,6 +38,7 @@ pub(super) fn judge(object: &View, context: &Context<'_>, verdict: &mut Verdict)
         clash(&draft, &other.deployment, verdict);
     }
     claims(&draft, &same, &others, verdict);
+    secrets(&draft, accounts.as_deref().unwrap_or_default(), verdict);
     services(&draft, &same, verdict);
     quota(account, same.len(), verdict);
     release(object, &draft, context, verdict);
@@ -148,6 +150,22 @@ fn claims(draft: &Draft, same: &[&Neighbour], others: &[&Neighbour], verdict: &m
             );
             Cause::invalid(format!("{}[{index}]", draft.field("routes")), message)
         }));
+    }
+}
+
+/// What accounts work with is none of their workers' business.
+fn secrets(draft: &Draft, accounts: &[Arc<WorkerAccount>], verdict: &mut Verdict) {
+    let template = &draft.template;
+    let whole = template.secret_ref.iter().map(|name| (draft.field("secretRef"), name));
+    let bindings = template.bindings.iter().enumerate();
+    let single = bindings.filter_map(|(index, binding)| {
+        let name = binding.secret.as_ref()?.name.as_ref()?;
+        Some((format!("{}[{index}].secret.name", draft.field("bindings")), name))
+    });
+    for (field, name) in whole.chain(single) {
+        if is_reserved(accounts.iter().map(|account| &**account), name) {
+            verdict.causes.push(Cause::invalid(field, reserved(name)));
+        }
     }
 }
 

@@ -328,6 +328,20 @@ fn the_host_that_an_account_gives_a_worker_is_a_route_of_it() {
 }
 
 #[test]
+fn no_worker_sees_what_an_account_works_with() {
+    let storage = json!({"endpoint": "https://s3.example.com", "secretName": "s3-keys"});
+    let known = Around::of(&[with(account("5678"), "/spec/storage", storage)]);
+    let whole = with(deployment("wasm-worker"), "/spec/template/secretRef", json!("s3-keys"));
+    assert_eq!(refused(&created(&whole, &known)), ["spec.template.secretRef"]);
+    let mut single = deployment("wasm-worker");
+    single["spec"]["template"]["bindings"][2]["secret"] = json!({"name": "stationmaster-workers-key", "key": "key"});
+    assert_eq!(
+        refused(&created(&single, &known)),
+        ["spec.template.bindings[2].secret.name"]
+    );
+}
+
+#[test]
 fn a_service_may_come_later() {
     let object = with(
         deployment("wasm-worker"),

@@ -8,6 +8,7 @@ use k8s_openapi::api::core::v1::Secret;
 use super::context::{Context, Key};
 use crate::api::workers::{WorkerDeployment, WorkerTemplate};
 use crate::reconcile::error::Error;
+use crate::workers::secrets::{self, reserved};
 
 /// Keys of the Secret that the template refers to as a whole, in their order; or the text that tells what is missing.
 pub(super) async fn keys(
@@ -19,6 +20,9 @@ pub(super) async fn keys(
         return Ok(Ok(Vec::new()));
     };
     let namespace = deployment.metadata.namespace.as_deref().unwrap_or_default();
+    if let Some(name) = referred(template).find(|name| is_reserved(namespace, name, ctx)) {
+        return Ok(Err(reserved(name)));
+    }
     let mut keys = Vec::new();
     if let Some(name) = &template.secret_ref {
         match stored(namespace, name, ctx).await? {
@@ -45,6 +49,20 @@ pub(super) async fn keys(
         }
     }
     Ok(Ok(keys))
+}
+
+/// Names of the Secrets that the template refers to.
+fn referred(template: &WorkerTemplate) -> impl Iterator<Item = &String> {
+    let single = template.bindings.iter();
+    let single = single.filter_map(|binding| binding.secret.as_ref()?.name.as_ref());
+    template.secret_ref.iter().chain(single)
+}
+
+fn is_reserved(namespace: &str, name: &str, ctx: &Context) -> bool {
+    let accounts = ctx.accounts.all();
+    let near = accounts.iter().map(|account| &**account);
+    let near = near.filter(|account| account.metadata.namespace.as_deref() == Some(namespace));
+    secrets::is_reserved(near, name)
 }
 
 /// Tells that a Secret is not there, and what names it.
