@@ -109,13 +109,19 @@ fn code_becomes_a_config_map_once() {
 }
 
 #[test]
-fn a_config_map_takes_as_much_as_is_said_and_no_more() {
-    let release = Release::new();
+fn a_config_map_takes_as_much_as_is_said_and_lists_what_is_more() {
     let most = vec![b'x'; 900 << 10];
-    let (reason, message) = refused(&release.publish(proved(&[&most, b"y"]).path()));
-    assert_eq!(reason, "TooLarge");
-    assert!(message.contains("make them smaller"), "{message}");
+    let release = Release::new();
+    verdict(&release.publish(proved(&[&most, b"y"]).path()));
+    let stored = release.stored();
+    let listing = r#"[{"name":"0.js","type":"EsModule"},{"name":"1.js","type":"EsModule"}]"#;
+    assert_eq!(
+        (&stored["binaryData"], &stored["data"]["modules.json"]),
+        (&Value::Null, &json!(listing))
+    );
+    let release = Release::new();
     verdict(&release.publish(proved(&[&most]).path()));
+    assert!(release.stored()["binaryData"]["0"].is_string());
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 
 use common::cluster::eventually;
 use common::server::Server;
-use common::workers::{Account, flags, flags_with_workerd, node, saying, worker};
+use common::workers::{Account, RUNTIME, flags, flags_with_workerd, node, saying, worker};
 use serde_json::json;
 
 fn words(flags: &[String]) -> Vec<&str> {
@@ -162,4 +162,51 @@ fn one_field_rolls_back_without_another_proof() {
         &patch,
     ]);
     account.answers("shop", "second");
+}
+
+#[test]
+fn another_runtime_image_is_proved_before_anything_runs_on_it() {
+    let (_turn, plane) = node();
+    let other = RUNTIME.replace(":dev", ":other");
+    common::run("tests/cluster/load-image", &["target/worker-runtime.tar", &other]);
+    let _server = Server::start(&plane, &words(&flags_with_workerd()));
+    let account = Account::new(&plane, &json!({}));
+    account.deploy("shop", &saying("shop"));
+    account.answers("shop", "shop");
+    let on = |image: &str| {
+        let runtime = json!({"image": image, "imagePullPolicy": "IfNotPresent"});
+        let patch = json!({"spec": {"runtime": runtime}}).to_string();
+        let namespace = ["-n", &*account.namespace];
+        plane.kubectl(
+            &[
+                &namespace[..],
+                &["patch", "workeraccount", "1234", "--type=merge", "-p", &patch],
+            ]
+            .concat(),
+        );
+    };
+    let ready = || {
+        let account = account.get("workeraccount", "1234");
+        let conditions = account["status"]["conditions"].as_array()?.clone();
+        let ready = conditions.into_iter().find(|condition| condition["type"] == "Ready")?;
+        Some((
+            ready["reason"].as_str()?.to_owned(),
+            ready["message"].as_str()?.to_owned(),
+        ))
+    };
+    // It has none of what workers need.
+    on("docker.io/library/alpine:latest");
+    eventually("an image that is told of", || {
+        let (reason, message) = ready()?;
+        (reason == "BuildFailed" && message.contains("stationmaster")).then_some(())
+    });
+    account.answers("shop", "shop");
+    on(&other);
+    eventually("pods on the other image", || {
+        let bundle = account.get("workerbundle", "workers-1234");
+        (bundle["status"]["image"] == *other && ready()?.0 == "Current").then_some(())
+    });
+    account.answers("shop", "shop");
+    let proof = account.get("workeraccount", "1234")["status"]["compositions"][0].clone();
+    assert_eq!((&proof["runtime"], &proof["state"]), (&json!(other), &json!("Passed")));
 }

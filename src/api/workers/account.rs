@@ -232,6 +232,9 @@ pub struct ComposedProof {
     pub digest: String,
     /// Whether it may serve.
     pub state: ProofState,
+    /// Runtime image that said so; without it the server's own workerd did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
     /// The WorkerRelease that is to blame.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,

@@ -89,6 +89,12 @@ pub fn push_name(bundle: &str, (digest, runtime, repository): (&str, &str, &str)
     )
 }
 
+/// Name of the Job that proves a composition anew, on another runtime image.
+#[must_use]
+pub fn runtime_name(bundle: &str, (digest, runtime): (&str, &str)) -> String {
+    format!("{}-{}-runtime", job_bundle(bundle), hash(&[digest, runtime].join("\n")))
+}
+
 /// Name of the Job that deletes these images.
 #[must_use]
 pub fn purge_name(bundle: &str, images: &[&str]) -> String {

@@ -72,7 +72,15 @@ pub(super) async fn step(
         if is_held(workers, &served) {
             break;
         }
-        match known(account, (&composition, &chosen), &mut composed, ctx).await? {
+        match known(
+            account,
+            (&composition, &chosen),
+            existing.as_deref(),
+            &mut composed,
+            ctx,
+        )
+        .await?
+        {
             Known::Passed => {
                 let empty = chosen.is_empty();
                 let composition = images::delivered(account, composition, &composed.images, ctx);

@@ -7,7 +7,7 @@ use tracing::warn;
 use super::compose::Composed;
 use super::context::Context;
 use super::jobs;
-use crate::api::workers::{Delivery, ProofState, PushedImage, WorkerAccount, WorkerRelease};
+use crate::api::workers::{Delivery, ProofState, PushedImage, WorkerAccount, WorkerBundle, WorkerRelease};
 use crate::reconcile::error::Error;
 use crate::workers::build::{purge_name, push_name};
 use crate::workers::composition::{Composition, bundle_name};
@@ -60,6 +60,15 @@ pub(super) fn delivered(
         Some(image) => composition.as_image(image),
         None => composition,
     }
+}
+
+/// The runtime image that a bundle stands on.
+pub(super) fn runtime<'b>(bundle: &'b WorkerBundle, images: &'b [PushedImage]) -> Option<&'b str> {
+    let image = bundle.spec.pod_template.image.as_ref()?;
+    let pushed = images.iter().find(|pushed| &pushed.image == image);
+    pushed
+        .map_or(Some(image), |pushed| pushed.runtime.as_ref())
+        .map(String::as_str)
 }
 
 /// The image of a composition, where the account wants one and has it.

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::compose::{Composed, stored};
 use super::context::Context;
-use super::prove::told;
+use super::prove::unable;
 use super::{images, jobs};
 use crate::api::names::reason;
-use crate::api::workers::{ComposedProof, ProofState, WorkerAccount};
+use crate::api::workers::{ComposedProof, ProofState, WorkerAccount, WorkerBundle};
 use crate::clients::workerd::{self, Limits};
 use crate::reconcile::error::Error;
-use crate::workers::build::Composing;
+use crate::workers::build::{Composing, runtime_name};
 use crate::workers::choice::is_proved;
 use crate::workers::code::Code;
 use crate::workers::composition::{Chosen, Composition, bundle_name, config_map_name, job_name};
@@ -36,38 +36,79 @@ pub(super) enum Known {
 pub(super) async fn known(
     account: &WorkerAccount,
     (composition, chosen): (&Composition, &[Chosen<'_>]),
+    existing: Option<&WorkerBundle>,
     composed: &mut Composed,
     ctx: &Context,
 ) -> Result<Known, Error> {
     if chosen.is_empty() {
         return Ok(Known::Passed);
     }
-    let mut proof = remembered(composition, chosen, composed);
-    let workerd = ctx.workerd.as_ref().filter(|_| chosen.iter().all(is_inline));
+    let runtime = ctx.runtime.of(account).image;
+    let is_moved = existing.is_some_and(|existing| images::runtime(existing, &composed.images) != runtime.as_deref());
+    let mut proof = if is_moved {
+        said(composition, composed, |proof| proof.runtime == runtime)
+    } else {
+        remembered(composition, chosen, composed)
+    };
+    let workerd = ctx
+        .workerd
+        .as_ref()
+        .filter(|_| !is_moved && chosen.iter().all(is_inline));
     if let (None, Some(workerd)) = (&proof, workerd) {
         match by_server(workerd, (composition, chosen)).await {
-            Ok(verdict) => proof = Some(composed.note(&verdict, (composition, chosen))),
+            Ok(verdict) => proof = Some(composed.note(&verdict, (composition, chosen), None)),
             Err(text) => return Ok(Known::Waits(Some(text), Some(AGAIN))),
         }
     }
     let push = images::missing(account, composition, &composed.images, ctx);
-    match (&proof, &push) {
-        (Some(Known::Failed(release, text)), _) => return Ok(Known::Failed(release.clone(), text.clone())),
-        (Some(_), None) => return Ok(Known::Passed),
-        _ => {}
-    }
-    let verdict = match by_job(account, composition, (proof.is_none(), push.as_ref()), ctx).await? {
-        jobs::Progress::Waits(text, pause) => return Ok(Known::Waits(text, pause)),
-        jobs::Progress::Verdict(verdict) => verdict,
+    let known = match (proof, push) {
+        (Some(known), None) | (Some(known @ Known::Failed(..)), _) => known,
+        (proof, push) => {
+            let proves = proof.is_none();
+            let job = job(account, composition, (push.as_ref(), is_moved), runtime.as_deref());
+            let verdict = match by_job(account, composition, (&job, proves, push.is_some()), ctx).await? {
+                jobs::Progress::Waits(text, pause) => return Ok(Known::Waits(text, pause)),
+                jobs::Progress::Verdict(verdict) => verdict,
+            };
+            if let (Some(push), Some(image)) = (push, &verdict.image) {
+                composed.images.insert(0, push.pushed(image));
+            }
+            if proves {
+                composed.note(&verdict, (composition, chosen), runtime.clone())
+            } else if verdict.state == ProofState::Failed {
+                // What is proved and cannot be pushed is nobody's fault.
+                Known::Waits(verdict.message, None)
+            } else {
+                Known::Passed
+            }
+        }
     };
-    if let (Some(push), Some(image)) = (push, &verdict.image) {
-        composed.images.insert(0, push.pushed(image));
-    }
-    match proof {
-        None => Ok(composed.note(&verdict, (composition, chosen))),
-        // What is proved and cannot be pushed is nobody's fault.
-        Some(_) if verdict.state == ProofState::Failed => Ok(Known::Waits(verdict.message, None)),
-        Some(_) => Ok(Known::Passed),
+    Ok(match known {
+        // What serves goes on where it is.
+        Known::Failed(_, text) if is_moved => {
+            let runtime = runtime.unwrap_or_default();
+            Known::Waits(
+                Some(format!("runtime image {runtime} does not take the workers: {text}")),
+                None,
+            )
+        }
+        known => known,
+    })
+}
+
+/// Name of the Job that proves or pushes.
+fn job(
+    account: &WorkerAccount,
+    composition: &Composition,
+    (push, is_moved): (Option<&images::Push>, bool),
+    runtime: Option<&str>,
+) -> String {
+    let bundle = bundle_name(account);
+    let digest = composition.spec.digest.as_deref().unwrap_or_default();
+    match push {
+        Some(push) => push.job.clone(),
+        None if is_moved => runtime_name(&bundle, (digest, runtime.unwrap_or_default())),
+        None => job_name(&bundle, &composition.short),
     }
 }
 
@@ -75,8 +116,14 @@ fn remembered(composition: &Composition, chosen: &[Chosen<'_>], composed: &Compo
     if is_proved_alone(chosen) || have_served(chosen) {
         return Some(Known::Passed);
     }
+    said(composition, composed, |_| true)
+}
+
+/// What a remembered proof says of the composition.
+fn said(composition: &Composition, composed: &Composed, is_it: impl Fn(&ComposedProof) -> bool) -> Option<Known> {
     let digest = composition.spec.digest.as_ref()?;
-    let proof = composed.proofs.iter().find(|proof| &proof.digest == digest)?;
+    let mut proofs = composed.proofs.iter();
+    let proof = proofs.find(|proof| &proof.digest == digest && is_it(proof))?;
     Some(match proof.state {
         ProofState::Passed => Known::Passed,
         ProofState::Failed => Known::Failed(proof.release.clone(), proof.message.clone().unwrap_or_default()),
@@ -85,7 +132,12 @@ fn remembered(composition: &Composition, chosen: &[Chosen<'_>], composed: &Compo
 
 impl Composed {
     /// Remembers what was said of a composition.
-    fn note(&mut self, verdict: &Verdict, (composition, chosen): (&Composition, &[Chosen<'_>])) -> Known {
+    fn note(
+        &mut self,
+        verdict: &Verdict,
+        (composition, chosen): (&Composition, &[Chosen<'_>]),
+        runtime: Option<String>,
+    ) -> Known {
         let release = verdict.culprit.as_ref().and_then(|script| {
             let of = |worker: &&Chosen<'_>| &worker.release.spec.template.script_name == script;
             chosen.iter().find(of)?.release.metadata.name.clone()
@@ -93,6 +145,7 @@ impl Composed {
         let proof = ComposedProof {
             digest: composition.spec.digest.clone().unwrap_or_default(),
             state: verdict.state,
+            runtime,
             release: release.clone(),
             message: verdict.message.clone(),
         };
@@ -150,29 +203,25 @@ async fn by_server(workerd: &Path, (composition, chosen): (&Composition, &[Chose
     let outcome = workerd::prove_files(workerd, &composition.files, &folders, Limits::default()).await;
     outcome
         .map(|outcome| Verdict::of(&outcome, None))
-        .map_err(|error| told(&error))
+        .map_err(|error| unable(&error))
 }
 
 /// By a Job that mounts what the pods will mount.
 async fn by_job(
     account: &WorkerAccount,
     composition: &Composition,
-    (proves, push): (bool, Option<&images::Push>),
+    (job, proves, pushes): (&str, bool, bool),
     ctx: &Context,
 ) -> Result<jobs::Progress, Error> {
     let bundle = bundle_name(account);
     let config_map = config_map_name(&bundle, &composition.short);
     stored(account, (&bundle, &config_map), composition, ctx).await?;
-    let job = match push {
-        Some(push) => push.job.clone(),
-        None => job_name(&bundle, &composition.short),
-    };
     let composing = Composing {
-        job: &job,
+        job,
         config_map: &config_map,
         pods: &composition.spec.pod_template,
         proves,
-        tag: push.map(|_| &*config_map),
+        tag: pushes.then_some(&*config_map),
     };
     jobs::composition(account, &composing, ctx).await
 }

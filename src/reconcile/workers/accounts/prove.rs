@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::Value;
 
 use super::account::Worker;
@@ -26,8 +27,10 @@ use crate::workers::port;
 use crate::workers::prefix::env_prefix;
 use crate::workers::proof::Verdict;
 
-/// Code that could not be fetched may be there later.
-const FETCH_AGAIN: Duration = Duration::from_secs(300);
+/// Code that could not be fetched may be there later, or the credentials for it.
+const FETCH_AGAIN: Duration = Duration::from_secs(60);
+/// So soon is seen that a Job has gone.
+const SOON: Duration = Duration::from_secs(1);
 /// A workerd that cannot be started may be there later.
 const AGAIN: Duration = Duration::from_secs(10);
 
@@ -78,10 +81,16 @@ fn settled(release: &WorkerRelease) -> Option<Standing> {
     if proof.reason.as_deref() != Some(reason::FETCH_FAILED) {
         return Some(Standing::Done(None));
     }
-    let since = condition::find(&status.conditions, condition_type::PROVED)?;
-    let age = now().0.duration_since(since.last_transition_time.0).unsigned_abs();
+    let age = now().0.duration_since(told(release)?.0).unsigned_abs();
     let left = FETCH_AGAIN.checked_sub(age)?;
     Some(Standing::Done(Some(left)))
+}
+
+/// When its last proof was told of.
+fn told(release: &WorkerRelease) -> Option<Time> {
+    let status = release.status.as_ref()?;
+    let since = condition::find(&status.conditions, condition_type::PROVED)?;
+    Some(since.last_transition_time.clone())
 }
 
 async fn inline(
@@ -149,7 +158,7 @@ async fn by_server(workerd: &Path, release: &WorkerRelease, code: &Code, keys: &
     let modules: Vec<&[u8]> = code.modules.iter().map(|module| &*module.content).collect();
     let folders = [(configured.folder, &*modules)];
     let outcome = workerd::prove_files(workerd, &files, &folders, Limits::default()).await;
-    let outcome = outcome.map_err(|error| told(&error))?;
+    let outcome = outcome.map_err(|error| unable(&error))?;
     let mut verdict = Verdict::of(&outcome, Some(&template.script_name));
     verdict.runtime = workerd::version(workerd).await.ok();
     verdict.digest = Some(code.digest(template));
@@ -158,7 +167,7 @@ async fn by_server(workerd: &Path, release: &WorkerRelease, code: &Code, keys: &
 }
 
 /// What is wrong with the workerd beside us.
-pub(super) fn told(error: &workerd::Error) -> String {
+pub(super) fn unable(error: &workerd::Error) -> String {
     format!("the server cannot prove with its --workerd-path: {error}")
 }
 
@@ -180,6 +189,11 @@ async fn by_job(
     code: Option<&Code>,
     ctx: &Context,
 ) -> Result<(Standing, Option<Arc<WorkerRelease>>), Error> {
+    if let Some(told) = told(release)
+        && !jobs::is_gone(release, &told, ctx).await?
+    {
+        return Ok((Standing::Waits(None, Some(SOON)), None));
+    }
     let verdict = match jobs::release(account, release, ctx).await? {
         jobs::Progress::Waits(text, pause) => return Ok((Standing::Waits(text, pause), None)),
         jobs::Progress::Verdict(verdict) => verdict,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use serde_json::Value;
 
 use super::context::Context;
@@ -60,6 +61,20 @@ pub(super) async fn release(
         secrets: registry.as_ref().map_or(&[], Registry::secrets),
     };
     follow(&asked, |builder| Some(builder.release(release)), ctx).await
+}
+
+/// Whether nothing is left of the Job that told this; takes it away.
+pub(super) async fn is_gone(release: &WorkerRelease, told: &Time, ctx: &Context) -> Result<bool, Error> {
+    let (namespace, name) = cluster::place(&release.metadata);
+    let name = build::job_name(name);
+    let is_old = |metadata: &ObjectMeta| metadata.creation_timestamp.as_ref().is_none_or(|made| made <= told);
+    let job = ctx.jobs.get(namespace, &name).filter(|job| is_old(&job.metadata));
+    let has_pods = pods(namespace, &name, ctx).iter().any(|pod| is_old(&pod.metadata));
+    if let Some(job) = job {
+        ctx.cluster.delete::<Job>(&job.metadata).await?;
+        return Ok(false);
+    }
+    Ok(!has_pods)
 }
 
 /// The Job of one composition.
