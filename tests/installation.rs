@@ -58,7 +58,7 @@ fn resource(kind: &str) -> (String, String) {
         "Eviction" => ("", "pods/eviction"),
         "Node" | "NodeMeta" => ("", "nodes"),
         "MutatingWebhookConfiguration" => ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
-        "ConfigMap" => ("", "configmaps"),
+        "ConfigMap" | "Stored" => ("", "configmaps"),
         "ResourceQuota" => ("", "resourcequotas"),
         "WorkerDeployment" => ("api.worker-deployment", "workerdeployments"),
         "WorkerRelease" => ("api.worker-release", "workerreleases"),
