@@ -87,25 +87,27 @@ fn an_image_is_pushed_pulled_and_deleted_when_another_one_runs() {
         "{pods:#}"
     );
     account.deploy("shop", &saying("second"));
-    account.deploy("cart", &saying("cart"));
     account.answers("shop", "second");
-    account.answers("cart", "cart");
-    let release = account.all("workerreleases");
-    let oldest = release
-        .iter()
-        .find(|release| release["spec"]["modules"][0]["text"] == saying("first"));
-    let oldest = oldest.unwrap()["metadata"]["name"].clone();
+    let second = image(&account);
     eventually("the first image deleted", || (!is_there(&first)).then_some(()));
     eventually("only one image remembered", || {
         (images(&account).len() == 1).then_some(())
     });
-    assert!(is_there(&image(&account)));
-    // Back to a release whose image is gone: its code is still there.
-    let patch = json!({"spec": {"release": oldest}}).to_string();
+    assert!(first != second && is_there(&second));
+    // Back to where the image is gone, at once: its release is still there, and the same image is made of it.
+    let releases = account.all("workerreleases");
+    let oldest = releases
+        .iter()
+        .find(|release| release["spec"]["modules"][0]["text"] == saying("first"));
+    let patch = json!({"spec": {"release": oldest.unwrap()["metadata"]["name"]}}).to_string();
     let arguments = ["patch", "workerdeployment", "shop", "--type=merge", "-p", &patch];
     plane.kubectl(&[&["-n", &*account.namespace], &arguments[..]].concat());
     account.answers("shop", "first");
+    assert_eq!(image(&account), first);
+    assert!(is_there(&first));
+    account.deploy("cart", &saying("cart"));
     account.answers("cart", "cart");
+    account.answers("shop", "first");
 }
 
 #[test]

@@ -378,6 +378,8 @@ pub mod event {
     pub const BUILT: &str = "Built";
     /// Of a worker: its release is refused.
     pub const BUILD_FAILED: &str = "BuildFailed";
+    /// Of an account: images that nothing needs could not be deleted.
+    pub const IMAGES_LEFT: &str = "ImagesLeft";
     /// Of a worker: another release begins to serve.
     pub const ROLLED_OUT: &str = "RolledOut";
     /// Of a worker: an older release serves again.

@@ -198,6 +198,9 @@ pub struct WorkerAccountStatus {
     /// What is in the account's registry and not deleted yet, the last first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<PushedImage>,
+    /// How often images were deleted.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub purges: i64,
     /// What the runtime said of workers together, the last first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub compositions: Vec<ComposedProof>,
@@ -205,6 +208,11 @@ pub struct WorkerAccountStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "schema::conditions")]
     pub conditions: Vec<Condition>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
 }
 
 /// An image that was pushed for an account.
@@ -222,6 +230,14 @@ pub struct PushedImage {
     /// The WorkerRelease whose code it holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
+    /// It is being deleted, and nothing may count on it any more.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub deleting: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks like this")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// What the runtime said of one composition of workers.

@@ -23,6 +23,8 @@ pub struct BundlePodStatus {
     pub reason: String,
     /// PodScheduled, Ready, …
     pub conditions: Vec<BundlePodCondition>,
+    /// Of the containers that run first.
+    pub init_container_statuses: Vec<ContainerStatus>,
     /// Of its containers.
     pub container_statuses: Vec<ContainerStatus>,
 }

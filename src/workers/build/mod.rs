@@ -79,14 +79,11 @@ pub fn job_name(release: &str) -> String {
     format!("{release}-build")
 }
 
-/// Name of the Job that pushes one composition of a bundle onto a runtime image.
+/// Name of the Job that pushes one composition of a bundle onto a runtime image. What was deleted is pushed by another one.
 #[must_use]
-pub fn push_name(bundle: &str, (digest, runtime, repository): (&str, &str, &str)) -> String {
-    format!(
-        "{}-{}-image",
-        job_bundle(bundle),
-        hash(&[digest, runtime, repository].join("\n"))
-    )
+pub fn push_name(bundle: &str, (digest, runtime, repository): (&str, &str, &str), purges: i64) -> String {
+    let what = [digest, runtime, repository, &purges.to_string()].join("\n");
+    format!("{}-{}-image", job_bundle(bundle), hash(&what))
 }
 
 /// Name of the Job that proves a composition anew, on another runtime image.
@@ -95,10 +92,11 @@ pub fn runtime_name(bundle: &str, (digest, runtime): (&str, &str)) -> String {
     format!("{}-{}-runtime", job_bundle(bundle), hash(&[digest, runtime].join("\n")))
 }
 
-/// Name of the Job that deletes these images.
+/// Name of the Job that deletes these images, after so many others have deleted some.
 #[must_use]
-pub fn purge_name(bundle: &str, images: &[&str]) -> String {
-    format!("{}-{}-purge", job_bundle(bundle), hash(&images.join("\n")))
+pub fn purge_name(bundle: &str, images: &[&str], purges: i64) -> String {
+    let what = [&images.join("\n"), &purges.to_string()].map(String::as_str).join("\n");
+    format!("{}-{}-purge", job_bundle(bundle), hash(&what))
 }
 
 /// The template without the content of its modules, as the steps are told it.

@@ -240,10 +240,12 @@ fn images_are_deleted_where_a_registry_is_named() {
 #[test]
 fn names_of_jobs_tell_what_they_are_of_and_fit() {
     let bundle = "b".repeat(53);
-    let push = push_name(&bundle, ("d", "r", "p"));
+    let push = push_name(&bundle, ("d", "r", "p"), 0);
     assert!(push.len() <= 63 && push.ends_with("-image"), "{push}");
-    assert_ne!(push, push_name(&bundle, ("d", "r2", "p")));
-    assert_ne!(push, push_name(&bundle, ("d2", "r", "p")));
-    let purge = purge_name(&bundle, &["a", "b"]);
-    assert!(purge.len() <= 63 && purge != purge_name(&bundle, &["a"]), "{purge}");
+    assert_ne!(push, push_name(&bundle, ("d", "r2", "p"), 0));
+    assert_ne!(push, push_name(&bundle, ("d2", "r", "p"), 0));
+    assert_ne!(push, push_name(&bundle, ("d", "r", "p"), 1));
+    let purge = purge_name(&bundle, &["a", "b"], 0);
+    assert!(purge.len() <= 63 && purge != purge_name(&bundle, &["a"], 0), "{purge}");
+    assert_ne!(purge, purge_name(&bundle, &["a", "b"], 1));
 }

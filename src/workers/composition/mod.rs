@@ -162,13 +162,12 @@ fn pods(
 /// Code that is in no ConfigMap.
 fn fetched(account: &WorkerAccount, release: &WorkerRelease, image: Option<String>) -> FetchedCode {
     let digest = release.status.as_ref().and_then(|status| status.digest.clone());
-    let push = account.spec.image.as_ref().and_then(|image| image.push_secret.clone());
     let pod_template = account.spec.pod_template.as_ref();
     let pull = pod_template.and_then(|pod| pod.image_pull_secret.clone());
     let from_urls = image.is_none();
     FetchedCode {
         digest: digest.unwrap_or_default(),
-        pull_secret: pull.or(push).filter(|_| !from_urls),
+        pull_secret: pull.filter(|_| !from_urls),
         image,
         template: from_urls.then(|| json!(without_code(&release.spec.template))),
         storage: account.spec.storage.clone().filter(|_| from_urls),

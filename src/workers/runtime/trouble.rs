@@ -42,7 +42,9 @@ fn of_pod(pod: &BundlePod) -> Option<String> {
     if let Some(condition) = unscheduled {
         return Some(told(&condition.reason, &condition.message));
     }
-    let containers = status.container_statuses.iter().filter(|container| !container.ready);
+    let first = status.init_container_statuses.iter();
+    let containers = first.chain(&status.container_statuses);
+    let containers = containers.filter(|container| !container.ready);
     let mut containers = containers.filter_map(|container| Some((&container.name, of_container(container)?)));
     let found = containers.next().map(|(name, why)| format!("container {name}: {why}"));
     found.or_else(|| Some(status.reason.clone()).filter(|reason| !reason.is_empty()))

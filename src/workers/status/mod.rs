@@ -37,6 +37,8 @@ pub struct Facts<'a> {
     pub proofs: &'a [ComposedProof],
     /// What is in the registry.
     pub images: &'a [PushedImage],
+    /// How often something was deleted there.
+    pub purges: i64,
     /// What keeps the account as a whole from its bundle.
     pub obstacle: Option<&'a Fault>,
 }
@@ -189,6 +191,7 @@ pub fn account(
     status.bundle_bytes = facts.bytes;
     status.compositions = facts.proofs.to_vec();
     status.images = facts.images.to_vec();
+    status.purges = facts.purges;
     let unready = workers
         .iter()
         .filter(|worker| !is_true(&worker.conditions, condition_type::READY))

@@ -432,13 +432,14 @@ fn all_is_told_of_an_account() {
         bytes: 200,
         proofs: &proofs,
         images: &images,
+        purges: 2,
         obstacle: None,
     };
     let workers = [&standing("True", "False"), &standing("False", "False")];
     let status = account(&stored, &workers, &facts, &at(1));
     let expected: Value = json!({
         "observedGeneration": 4, "bundle": "workers-1234", "workers": 2, "serving": 1, "bundleBytes": 200,
-        "images": [{"image": "registry/a@sha256:b"}], "compositions": [{"digest": "sha256:a", "state": "Passed"}],
+        "images": [{"image": "registry/a@sha256:b"}], "purges": 2, "compositions": [{"digest": "sha256:a", "state": "Passed"}],
         "conditions": [{
             "type": "Ready", "status": "False", "reason": "RollingOut", "observedGeneration": 4,
             "message": "1 of 2 workers do not answer yet", "lastTransitionTime": "1970-01-01T00:00:01Z",

@@ -32,6 +32,8 @@ pub(super) struct Composed {
     pub(super) proofs: Vec<ComposedProof>,
     /// What is in the registry, for the status.
     pub(super) images: Vec<PushedImage>,
+    /// How often something was deleted there.
+    pub(super) purges: i64,
     /// Bytes of all modules.
     pub(super) bytes: i64,
     /// What keeps the account as a whole from its bundle.
@@ -57,6 +59,7 @@ pub(super) async fn step(
         .unwrap_or_default();
     let mut composed = Composed::of(account);
     images::note_code(&mut composed.images, releases);
+    images::purge(account, &mut composed, ctx).await?;
     if let Some(fault) = bundle::taken(account, ctx) {
         composed.obstacle = Some(fault);
         return Ok(composed);
@@ -69,7 +72,7 @@ pub(super) async fn step(
         composed.take(&choices);
         let composition = compose(account, &chosen, existing.as_deref(), &ctx.runtime);
         composed.bytes = composition.bytes;
-        if is_held(workers, &served) {
+        if is_held(workers, &served) || is_lost(workers, existing.as_deref()) {
             break;
         }
         match known(
@@ -88,7 +91,7 @@ pub(super) async fn step(
                 composed.settle(true);
                 if composed.is_rolled_out {
                     bundle::prune(account, &composition, ctx).await?;
-                    images::purge(account, (&composition, releases), &mut composed, ctx).await?;
+                    images::mark(&composition, releases, &mut composed.images);
                 }
                 return Ok(composed);
             }
@@ -116,6 +119,7 @@ impl Composed {
         Self {
             proofs: status.compositions,
             images: status.images,
+            purges: status.purges,
             ..Self::default()
         }
     }
@@ -199,6 +203,19 @@ fn is_held(workers: &[Worker], served: &[String]) -> bool {
         let releases = [&worker.wanted, &worker.serving].into_iter().flatten();
         let mut names = releases.filter_map(|release| release.metadata.name.as_ref());
         worker.secrets.is_err() && names.any(|name| served.contains(name))
+    })
+}
+
+/// A worker that serves and whose release somebody has deleted: nothing changes until that is built again.
+fn is_lost(workers: &[Worker], existing: Option<&WorkerBundle>) -> bool {
+    let served = existing.into_iter().flat_map(|bundle| &bundle.spec.workers);
+    let is_unproved = |worker: &Worker| {
+        let status = worker.wanted.as_ref().and_then(|release| release.status.as_ref());
+        worker.serving.is_none() && worker.wanted.is_some() && status.is_none_or(|status| status.proof.is_none())
+    };
+    served.into_iter().any(|served| {
+        let of = |worker: &&Worker| worker.deployment.spec.template.script_name == served.worker_name;
+        workers.iter().find(of).is_some_and(is_unproved)
     })
 }
 

@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
-use tracing::warn;
+use kube::Resource;
 
 use super::compose::Composed;
 use super::context::Context;
 use super::jobs;
-use crate::api::workers::{Delivery, ProofState, PushedImage, WorkerAccount, WorkerBundle, WorkerRelease};
+use crate::api::names::event;
+use crate::api::workers::{Delivery, PushedImage, WorkerAccount, WorkerBundle, WorkerRelease};
+use crate::dispatch::withheld;
 use crate::reconcile::error::Error;
+use crate::reconcile::events::Note;
 use crate::workers::build::{purge_name, push_name};
 use crate::workers::composition::{Composition, bundle_name};
 
@@ -27,7 +30,7 @@ impl Push {
             image: image.to_owned(),
             digest: Some(self.digest),
             runtime: Some(self.runtime),
-            release: None,
+            ..PushedImage::default()
         }
     }
 }
@@ -36,17 +39,25 @@ impl Push {
 pub(super) fn missing(
     account: &WorkerAccount,
     composition: &Composition,
-    images: &[PushedImage],
+    composed: &Composed,
     ctx: &Context,
 ) -> Option<Push> {
     let repository = repository(account)?;
-    if pushed(account, composition, images, ctx).is_some() {
+    if pushed(account, composition, &composed.images, ctx).is_some() {
         return None;
     }
     let digest = composition.spec.digest.clone()?;
     let runtime = ctx.runtime.of(account).image.unwrap_or_default();
-    let job = push_name(&bundle_name(account), (&digest, &runtime, repository));
+    // The Job's name is the tag too, which no other account may take away.
+    let place = format!("{repository} {}", account.metadata.uid.as_deref().unwrap_or_default());
+    let job = push_name(&bundle_name(account), (&digest, &runtime, &place), composed.purges);
     Some(Push { job, digest, runtime })
+}
+
+/// Whether an image of the composition is being deleted: it can be pushed when it has gone, and not before.
+pub(super) fn is_going(composition: &Composition, images: &[PushedImage]) -> bool {
+    let digest = &composition.spec.digest;
+    images.iter().any(|pushed| pushed.deleting && pushed.digest == *digest)
 }
 
 /// The composition as it is delivered.
@@ -82,7 +93,7 @@ fn pushed<'i>(
     let runtime = ctx.runtime.of(account).image;
     images.iter().find(|pushed| {
         let is_there = pushed.image.split('@').next() == Some(repository);
-        is_there && pushed.digest == composition.spec.digest && pushed.runtime == runtime
+        !pushed.deleting && is_there && pushed.digest == composition.spec.digest && pushed.runtime == runtime
     })
 }
 
@@ -108,13 +119,9 @@ pub(super) fn note_code(images: &mut Vec<PushedImage>, releases: &[Arc<WorkerRel
     }
 }
 
-/// Deletes what neither the bundle nor a release refers to, by a Job; every pod runs the composition by now.
-pub(super) async fn purge(
-    account: &WorkerAccount,
-    (composition, releases): (&Composition, &[Arc<WorkerRelease>]),
-    composed: &mut Composed,
-    ctx: &Context,
-) -> Result<(), Error> {
+/// Marks what neither the bundle nor a release refers to; every pod runs the composition by now. It is deleted once the
+/// mark is stored, so that nobody counts on what may have gone.
+pub(super) fn mark(composition: &Composition, releases: &[Arc<WorkerRelease>], images: &mut [PushedImage]) {
     let is_code = |image: &String| {
         let contents = releases
             .iter()
@@ -123,76 +130,108 @@ pub(super) async fn purge(
             .into_iter()
             .any(|content| content.image.as_ref() == Some(image))
     };
-    let is_needed = |image: &String| composition.spec.pod_template.image.as_ref() == Some(image) || is_code(image);
-    let images = composed.images.iter().map(|pushed| &pushed.image);
-    let unneeded: Vec<&str> = images.filter(|image| !is_needed(image)).map(String::as_str).collect();
-    if unneeded.is_empty() || account.spec.image.is_none() {
+    let current = composition.spec.pod_template.image.as_ref();
+    if images.iter().any(|pushed| pushed.deleting) {
+        return;
+    }
+    for pushed in images {
+        pushed.deleting = current != Some(&pushed.image) && !is_code(&pushed.image);
+    }
+}
+
+/// Deletes what is marked, by a Job, and forgets it. What a registry does not let go is told of, and forgotten too.
+pub(super) async fn purge(account: &WorkerAccount, composed: &mut Composed, ctx: &Context) -> Result<(), Error> {
+    let going = composed.images.iter().filter(|pushed| pushed.deleting);
+    let going: Vec<&str> = going.map(|pushed| &*pushed.image).collect();
+    if going.is_empty() {
         return Ok(());
     }
-    let job = purge_name(&bundle_name(account), &unneeded);
-    match jobs::purge(account, &job, &unneeded, ctx).await? {
-        jobs::Progress::Verdict(verdict) if verdict.state == ProofState::Passed => {
-            composed.images.retain(|pushed| is_needed(&pushed.image));
+    let told = if account.spec.image.is_some() {
+        let job = purge_name(&bundle_name(account), &going, composed.purges);
+        match jobs::purge(account, &job, &going, ctx).await? {
+            jobs::Progress::Verdict(verdict) => verdict.message,
+            jobs::Progress::Waits(None, _) => return Ok(()),
+            jobs::Progress::Waits(Some(text), _) => Some(text),
         }
-        jobs::Progress::Verdict(verdict) => {
-            let account = account.metadata.name.as_deref().unwrap_or_default();
-            let cause = verdict.message.unwrap_or_default();
-            warn!(
-                worker_account.name = account,
-                cause, "images that nothing needs are not deleted"
-            );
-        }
-        jobs::Progress::Waits(..) => {}
+    } else {
+        Some("the account names no registry any more".to_owned())
+    };
+    if let Some(cause) = told {
+        let text = format!("{} stay in the registry: {cause}; delete them there", going.join(", "));
+        let note = Note {
+            reason: event::IMAGES_LEFT,
+            warning: true,
+            text: withheld::bounded(text),
+        };
+        ctx.events.publish(account.object_ref(&()), note);
     }
+    composed.images.retain(|pushed| !pushed.deleting);
+    composed.purges += 1;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
     use super::*;
-    use crate::api::workers::{Content, WorkerReleaseSpec, WorkerReleaseStatus};
+    use crate::api::workers::WorkerBundleSpec;
 
-    fn release(name: &str, image: Option<&str>) -> Arc<WorkerRelease> {
-        let mut release = WorkerRelease::new(name, WorkerReleaseSpec::default());
-        let content = Content {
-            image: image.map(str::to_owned),
-            ..Content::default()
-        };
-        release.status = Some(WorkerReleaseStatus {
-            content: Some(content),
-            ..WorkerReleaseStatus::default()
-        });
-        Arc::new(release)
-    }
-
-    fn code(image: &str, release: &str) -> PushedImage {
+    fn image(name: &str) -> PushedImage {
         PushedImage {
-            image: image.to_owned(),
-            release: Some(release.to_owned()),
+            image: name.to_owned(),
             ..PushedImage::default()
         }
+    }
+
+    fn release(image: &str) -> Arc<WorkerRelease> {
+        let release = json!({
+            "apiVersion": "api.worker-release/v1beta1", "kind": "WorkerRelease", "metadata": {"name": "shop-1"},
+            "spec": {"scriptName": "shop", "compatibilityDate": "2026-01-01"}, "status": {"content": {"image": image}},
+        });
+        Arc::new(serde_json::from_value(release).expect("a release"))
+    }
+
+    fn running(image: &str) -> Composition {
+        let composition = Composition {
+            files: BTreeMap::new(),
+            spec: WorkerBundleSpec::default(),
+            bytes: 0,
+            short: String::new(),
+        };
+        composition.as_image(image.to_owned())
     }
 
     #[test]
-    fn each_image_of_code_is_noted_once_after_what_is_known() {
-        let bundle = PushedImage {
-            image: "r@sha256:0".to_owned(),
-            digest: Some("sha256:d".to_owned()),
-            ..PushedImage::default()
-        };
-        let mut images = vec![bundle.clone()];
-        let unbuilt = Arc::new(WorkerRelease::new("unbuilt", WorkerReleaseSpec::default()));
-        let releases = [
-            release("a-1", Some("r@sha256:1")),
-            release("small", None),
-            unbuilt,
-            release("b-1", Some("r@sha256:1")),
-            release("c-1", Some("r@sha256:2")),
-        ];
-        for _ in 0..2 {
-            note_code(&mut images, &releases);
-            let expected = [bundle.clone(), code("r@sha256:1", "a-1"), code("r@sha256:2", "c-1")];
-            assert_eq!(images, expected);
-        }
+    fn what_neither_the_bundle_nor_a_release_refers_to_is_marked() {
+        let mut images = vec![image("old"), image("running")];
+        note_code(&mut images, &[release("code")]);
+        note_code(&mut images, &[release("code")]);
+        assert_eq!(images.len(), 3);
+        assert_eq!(images[2].release.as_deref(), Some("shop-1"));
+        mark(&running("running"), &[release("code")], &mut images);
+        let marked = |images: &[PushedImage]| images.iter().map(|image| image.deleting).collect::<Vec<_>>();
+        assert_eq!(marked(&images), [true, false, false]);
+        // One Job after the other: what is marked now is not what the Job was told.
+        mark(&running("other"), &[], &mut images);
+        assert_eq!(marked(&images), [true, false, false]);
+        images.remove(0);
+        mark(&running("other"), &[], &mut images);
+        assert_eq!(marked(&images), [true, true]);
+    }
+
+    #[test]
+    fn an_image_that_is_being_deleted_is_waited_for() {
+        let mut composition = running("running");
+        composition.spec.digest = Some("sha256:1".into());
+        let mut pushed = image("old");
+        pushed.digest = Some("sha256:1".into());
+        assert!(!is_going(&composition, &[pushed.clone()]));
+        pushed.deleting = true;
+        assert!(is_going(&composition, &[image("other"), pushed.clone()]));
+        pushed.digest = Some("sha256:2".into());
+        assert!(!is_going(&composition, &[pushed]));
     }
 }

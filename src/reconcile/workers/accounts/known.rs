@@ -60,7 +60,10 @@ pub(super) async fn known(
             Err(text) => return Ok(Known::Waits(Some(text), Some(AGAIN))),
         }
     }
-    let push = images::missing(account, composition, &composed.images, ctx);
+    let push = images::missing(account, composition, composed, ctx);
+    if push.is_some() && images::is_going(composition, &composed.images) {
+        return Ok(Known::Waits(None, None));
+    }
     let known = match (proof, push) {
         (Some(known), None) | (Some(known @ Known::Failed(..)), _) => known,
         (proof, push) => {
@@ -221,7 +224,7 @@ async fn by_job(
         config_map: &config_map,
         pods: &composition.spec.pod_template,
         proves,
-        tag: pushes.then_some(&*config_map),
+        tag: pushes.then_some(job),
     };
     jobs::composition(account, &composing, ctx).await
 }

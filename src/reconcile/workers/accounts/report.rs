@@ -41,6 +41,7 @@ pub(super) async fn account(
         bytes: composed.bytes,
         proofs: &composed.proofs,
         images: &composed.images,
+        purges: composed.purges,
         obstacle: composed.obstacle.as_ref(),
     };
     let next = status::account(account, &told, &facts, &now());

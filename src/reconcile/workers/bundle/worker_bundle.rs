@@ -151,9 +151,12 @@ async fn prune(bundle: &WorkerBundle, wanted: &[Wanted], outcome: &Outcome, ctx:
     let has_pods = outcome.is_current && outcome.deployment.as_ref().is_some_and(is_rolled_out);
     let keeps_pods = !wanted.is_empty() && !has_pods;
     let keeps_routes = matches!(outcome.routing, Some(Err(_)));
+    // A Gateway that refuses one route is no reason to leave those of workers that have gone.
+    let is_refused = matches!(&outcome.routing, Some(Err(problem)) if problem.reason == reason::ROUTE_REFUSED);
     let keep = |part: Part| match part {
         Part::Deployment => keeps_pods,
-        Part::Ingress | Part::HttpRoute => keeps_routes,
+        Part::Ingress => keeps_routes,
+        Part::HttpRoute => keeps_routes && !is_refused,
         _ => false,
     };
     ctx.prune(bundle, wanted, keep).await
