@@ -18,8 +18,10 @@ pub(super) struct Worker {
     pub(super) wanted: Option<Arc<WorkerRelease>>,
     /// The release that serves until then.
     pub(super) serving: Option<Arc<WorkerRelease>>,
-    /// Keys of its Secrets, or what is wrong with them.
+    /// Keys of the Secrets of the release that is asked for, or what is wrong with them.
     pub(super) secrets: Result<Vec<String>, String>,
+    /// The same of the release that serves until then.
+    pub(super) kept_secrets: Result<Vec<String>, String>,
     /// How far the proof of the wanted release has come.
     pub(super) standing: Standing,
 }
@@ -67,13 +69,16 @@ async fn observe(
         .iter()
         .find(|release| release.metadata.name.as_deref() == served && served.is_some())
         .cloned();
-    let of = wanted.as_ref().or(serving.as_ref());
-    let secrets = secrets::keys(of.map(|release| &release.spec.template), &deployment, ctx).await?;
+    let of_wanted = wanted.as_ref().map(|release| &release.spec.template);
+    let of_serving = serving.as_ref().map(|release| &release.spec.template);
+    let secrets = secrets::keys(of_wanted, &deployment, ctx).await?;
+    let kept_secrets = secrets::keys(of_serving, &deployment, ctx).await?;
     Ok(Worker {
         deployment,
         wanted,
         serving,
         secrets,
+        kept_secrets,
         standing: Standing::Unknown,
     })
 }

@@ -182,16 +182,20 @@ fn candidate(worker: &Worker) -> Candidate<'_> {
 fn chosen<'a>(choices: &[Choice<'a>], workers: &'a [Worker]) -> Vec<Chosen<'a>> {
     let keys = |choice: &Choice<'a>| {
         let name = &choice.candidate.deployment.metadata.name;
-        let worker = workers.iter().find(|worker| &worker.deployment.metadata.name == name);
-        worker
-            .and_then(|worker| worker.secrets.clone().ok())
-            .unwrap_or_default()
+        let worker = workers.iter().find(|worker| &worker.deployment.metadata.name == name)?;
+        let is_wanted = name_of(choice.release) == name_of(choice.candidate.wanted);
+        let keys = if is_wanted {
+            &worker.secrets
+        } else {
+            &worker.kept_secrets
+        };
+        keys.clone().ok()
     };
     let chosen = choices.iter().filter_map(|choice| {
         Some(Chosen {
             deployment: choice.candidate.deployment,
             release: choice.release?,
-            secret_keys: keys(choice),
+            secret_keys: keys(choice).unwrap_or_default(),
         })
     });
     chosen.collect()
@@ -200,10 +204,19 @@ fn chosen<'a>(choices: &[Choice<'a>], workers: &'a [Worker]) -> Vec<Chosen<'a>> 
 /// A worker that serves and whose Secret has gone: nothing changes until it is back, for new pods would not start.
 fn is_held(workers: &[Worker], served: &[String]) -> bool {
     workers.iter().any(|worker| {
-        let releases = [&worker.wanted, &worker.serving].into_iter().flatten();
-        let mut names = releases.filter_map(|release| release.metadata.name.as_ref());
-        worker.secrets.is_err() && names.any(|name| served.contains(name))
+        let releases = [
+            (&worker.wanted, &worker.secrets),
+            (&worker.serving, &worker.kept_secrets),
+        ];
+        releases.into_iter().any(|(release, secrets)| {
+            let name = name_of(release.as_deref());
+            secrets.is_err() && name.is_some_and(|name| served.contains(name))
+        })
     })
+}
+
+fn name_of(release: Option<&WorkerRelease>) -> Option<&String> {
+    release?.metadata.name.as_ref()
 }
 
 /// A worker that serves and whose release somebody has deleted: nothing changes until that is built again.
