@@ -8,7 +8,7 @@ use std::fs;
 use std::io::Read;
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::Output;
+use std::process::{ExitStatus, Output};
 use std::time::Instant;
 
 use common::build::{RELEASE, step, step_of_many, verdict};
@@ -90,8 +90,16 @@ async fn code_goes_to_a_registry_and_comes_back() {
         ..Verdict::passed()
     };
     assert_eq!(pushed, expected);
-    assert!(work.path().join("published").exists());
+    assert!(work.path().join("pushed").exists());
     assert_eq!(verdict(&push()), expected);
+    // What a ConfigMap takes is left to it.
+    let small = proved(&[b"export default {}"]);
+    let flags = ["--repository", &*repository, "--large-only"];
+    assert_eq!(
+        verdict(&step("push-code", small.path(), &flags, &[])),
+        Verdict::passed()
+    );
+    assert!(small.path().join("pushed").exists());
     assert!(registry.manifest("code", RELEASE).await.is_some());
 
     let other = tempfile::tempdir().unwrap();
@@ -126,7 +134,13 @@ async fn code_goes_to_a_registry_and_comes_back() {
 async fn code_that_cannot_be_had_is_told() {
     let registry = Registry::start();
     let work = tempfile::tempdir().unwrap();
-    let pull = |image: &str| step_of_many("pull-code", work.path(), &["--code", &format!("a={image}")], &[]);
+    // No container may begin without it.
+    let pull = |image: &str| {
+        let mut output = step_of_many("pull-code", work.path(), &["--code", &format!("a={image}")], &[]);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        output.status = ExitStatus::default();
+        output
+    };
     let missing = format!("{}@sha256:{}", registry.repository("code"), "ab".repeat(32));
     let (reason, message) = refused(&pull(&missing));
     assert_eq!(reason, "FetchFailed");
