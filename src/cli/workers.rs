@@ -30,8 +30,8 @@ pub struct WorkerArgs {
     /// Let URLs of code lead to private, loopback and link-local addresses.
     #[arg(long, value_name = "BOOL", default_value = "false", default_missing_value = "true", num_args = 0..=1, require_equals = true, value_parser = go_bool, action = ArgAction::Set)]
     worker_allow_private_urls: bool,
-    /// Registry, HOST[:PORT], that builds push images to without TLS; may be given more than once. Those on loopback are
-    /// always spoken to so.
+    /// Registry that builds push images to without TLS, as HOST or HOST:PORT; may be given more than once. Those on
+    /// loopback are always spoken to so.
     #[arg(long, value_name = "HOST", value_parser = NonEmptyStringValueParser::new())]
     worker_plain_http: Vec<String>,
 }
