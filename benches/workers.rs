@@ -3,7 +3,8 @@
 //! against a real API server without a node.
 //!
 //! `cargo bench --bench workers`; `-- --samples N` for more or fewer of each, `-- --releases N` for another number of them,
-//! `-- bare` or other words of [`PARTS`] for these alone. Prints rows of the README's table.
+//! `-- bare` or other words of [`PARTS`] for these alone, `-- quick` for the runtime image of the tests. Prints rows of the
+//! README's table.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -33,8 +34,6 @@ use stationmaster::api::workers::WorkerRelease;
 
 /// What can be asked for alone.
 const PARTS: [&str; 5] = ["memory", "bare", "server", "jobs", "images"];
-/// Whether `images` is measured without being asked for; it needs a server that makes images.
-const MAKES_IMAGES: bool = false;
 /// Where pods reach this machine.
 const BRIDGE: &str = "10.244.0.1";
 /// The worker that is measured.
@@ -67,9 +66,11 @@ fn main() {
 }
 
 fn is_wanted(part: &str) -> bool {
-    let is_named = |part: &str| std::env::args().any(|argument| argument == part);
-    let by_default = MAKES_IMAGES || part != "images";
-    is_named(part) || (by_default && !PARTS.into_iter().any(is_named))
+    is_named(part) || !PARTS.into_iter().any(is_named)
+}
+
+fn is_named(word: &str) -> bool {
+    std::env::args().any(|argument| argument == word)
 }
 
 fn on_the_node() {
@@ -194,7 +195,7 @@ struct Bench {
 
 impl Bench {
     fn start() -> Self {
-        let (turn, plane) = node_with("release");
+        let (turn, plane) = node_with(if is_named("quick") { "quick" } else { "release" });
         Self {
             clock: Clock::new(&plane),
             plane,
